@@ -122,6 +122,8 @@ class FunnelPlan:
     ids: Mapping[str, str]
     """Text of an original id (funnel and all its steps) -> text of the clone's."""
     images: tuple[ImageWork, ...]
+    failures: tuple[Failure, ...]
+    """What no step can mend, such as an image record without a key."""
     chat: ChatSetting
 
     @property

@@ -1,0 +1,13 @@
+"""MongoDB: every query and every write of the engine stands in this package, one duty a module.
+
+- ``client``      connection, codec, write concern; errors told apart
+- ``scan``        candidates and their claim: one atomic update a funnel
+- ``leases``      one pass per database; the heartbeat's bulk writes
+- ``structure``   what the layout reads and makes
+- ``pages``       what a step reads and writes
+- ``ends``        how a funnel ends: flags and event in one transaction
+- ``passes``      the record of each pass
+- ``requests``    asking for clones
+- ``indexes``     the engine's own and the shared collections' indexes
+- ``reads``       what people look at; never used for a decision
+"""

@@ -1,0 +1,157 @@
+"""How a funnel ends, or waits: flags by compare and set, and the event beside them in one transaction (D15).
+
+Whatever crashes, an end is written whole or not at all; the event's ``_id`` is made of the funnel, its run and the
+outcome, so that a repeat cannot tell users twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+
+from engine.core.errors import ClaimLost
+from engine.core.model import Claim, DocId
+from engine.edges import pipelines
+from engine.edges.mongo.client import Document, Store, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A notification: its name and payload are the contract's (section 3)."""
+
+    name: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StepsLeft:
+    """What a clone's steps say at its end."""
+
+    unfinished: list[DocId]
+    proofs: list[tuple[str, Mapping[str, str]]]
+    """(text of the step's id, its proof), in the order of ids."""
+
+
+def read_steps_left(store: Store, claim: Claim) -> StepsLeft:
+    """Which steps are not done, and the proofs of those that are."""
+    fields = {"pending": 1, "in_progress": 1, "original_step_id": 1, "clone.proof": 1}
+    with translated(f"steps of funnel {claim.funnel_id}"):
+        steps = list(store.steps.find({"funnel_id": claim.funnel_id}, fields).sort("_id", 1))
+    unfinished = [
+        step["_id"]
+        for step in steps
+        if step.get("original_step_id") is not None
+        and (step.get("pending") is True or step.get("in_progress") is True)
+    ]
+    proofs = [(str(step["_id"]), step.get("clone", {}).get("proof", {})) for step in steps]
+    return StepsLeft(unfinished, proofs)
+
+
+def read_images_left(store: Store, claim: Claim) -> list[Document]:
+    """Image records without an object yet, and without a failure that says why."""
+    left = {"ref_id": claim.funnel_id, "uploaded": {"$ne": True}, "clone.error": None}
+    with translated(f"images of funnel {claim.funnel_id}"):
+        return list(store.images.find(left, {"_id": 1}))
+
+
+def read_errors(store: Store, claim: Claim) -> list[str]:
+    """What could not be cloned: each sentence once, sorted."""
+    with translated(f"components of funnel {claim.funnel_id}"):
+        found = store.components.find({"funnel_id": claim.funnel_id, "errors.0": {"$exists": True}}, {"errors": 1})
+        errors = {str(error) for components in found for error in components["errors"]}
+    return sorted(errors)
+
+
+def read_failed_images(store: Store, claim: Claim) -> list[Document]:
+    """Image records whose copy failed, with ``source_key`` and ``clone.error``."""
+    failed = {"ref_id": claim.funnel_id, "clone.error": {"$exists": True}}
+    with translated(f"images of funnel {claim.funnel_id}"):
+        return list(store.images.find(failed, {"source_key": 1, "clone.error": 1}))
+
+
+def active_users(store: Store, account_id: DocId) -> list[str]:
+    """Ids of the account's active users, as text (B4, B20)."""
+    with translated(f"users of account {account_id}"):
+        users = store.db["users"].find({"account": account_id, "active": True}, {"_id": 1}).sort("_id", 1)
+        return [str(user["_id"]) for user in users]
+
+
+def end(
+    store: Store, claim: Claim, state: str, event: Event, fields: Mapping[str, Any], error: str | None = None
+) -> None:
+    """Clear the flags, write the outcome, put the event into the outbox: one transaction. Safe to repeat.
+
+    Args:
+        store: The database.
+        claim: Ours; the epoch is compared and raised.
+        state: ``completed``, ``failed``, ``cancelled`` or ``source_deleted``.
+        event: What users hear.
+        fields: More fields of the funnel, dotted names -> values.
+        error: A sentence that the funnel's ``error`` gains.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel: nothing is written and nobody is told.
+    """
+    users = active_users(store, claim.account_id)
+    update = pipelines.ended(state, fields)
+    if error is not None:
+        update.append(pipelines.gains_error(error))
+
+    def body(session: ClientSession) -> None:
+        funnel = _fenced(store, claim, update, session)
+        if state != "completed":
+            _lay_down_steps(store, claim, session)
+        store.outbox.insert_one(
+            {
+                "_id": f"{claim.funnel_id}:{claim.run}:{state}",
+                "event": event.name,
+                "user_ids": users,
+                "account_id": claim.account_id,
+                "payload": dict(event.payload),
+                "created_at": funnel["updatedAt"],
+                "delivered_at": None,
+            },
+            session=session,
+        )
+
+    with translated(f"end of funnel {claim.funnel_id}"):
+        store.transaction(body)
+
+
+def wait(store: Store, claim: Claim, delay_s: float, reason: str, *, counts: bool) -> None:
+    """Give the funnel back until ``delay_s`` from now; unfinished steps are pending again. Safe to repeat.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel.
+    """
+
+    def body(session: ClientSession) -> None:
+        _fenced(store, claim, pipelines.waits(delay_s, reason, counts=counts), session)
+        _lay_down_steps(store, claim, session)
+
+    with translated(f"funnel {claim.funnel_id}"):
+        store.transaction(body)
+
+
+def _fenced(store: Store, claim: Claim, update: Sequence[dict[str, Any]], session: ClientSession) -> Document:
+    funnel = store.funnels.find_one_and_update(
+        pipelines.held(claim),
+        list(update),
+        projection={"updatedAt": 1},
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    if funnel is None:
+        raise ClaimLost(f"funnel {claim.funnel_id}, epoch {claim.epoch}")
+    return funnel
+
+
+def _lay_down_steps(store: Store, claim: Claim, session: ClientSession) -> None:
+    """Unfinished steps are pending and in nobody's hands; their epoch is raised, so that late commits find nothing."""
+    store.steps.update_many(
+        {"funnel_id": claim.funnel_id, "clone.epoch": claim.epoch, "pending": True},
+        {"$set": {"in_progress": False, "clone.epoch": claim.epoch + 1}, "$currentDate": {"updatedAt": True}},
+        session=session,
+    )

@@ -1,0 +1,129 @@
+"""One pass per database (the lease), and the heartbeat: one bulk write that keeps all of a pass alive."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from engine.core.model import Claim, DocId
+from engine.edges.mongo.client import Store, translated
+from engine.edges.mongo.scan import Turn
+
+PASS_LEASE = "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Held by this pass until it is not renewed."""
+
+    pass_id: str
+    turn: Turn | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lease now."""
+
+    pass_id: str
+    owner: str
+
+
+def _expiry(ttl_s: float) -> dict[str, Any]:
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(ttl_s * 1000)}}
+
+
+def acquire(store: Store, pass_id: str, owner: str, ttl_s: float) -> Lease | Holder:
+    """Take the lease if it is free or ran out by the server's clock; else say who holds it. Safe to repeat.
+
+    An upsert whose filter is "mine, or run out": while another holds it, the filter finds nothing, the insert meets
+    the ``_id`` that exists, and that DuplicateKeyError is the refusal. No read comes before the write.
+    """
+    free = {"_id": PASS_LEASE, "$or": [{"pass": pass_id}, {"$expr": {"$lte": ["$expires_at", "$$NOW"]}}]}
+    taken = [
+        {
+            "$set": {
+                "pass": pass_id,
+                "owner": {"$literal": owner},
+                "renewed_at": "$$NOW",
+                "expires_at": _expiry(ttl_s),
+            }
+        }
+    ]
+    with translated("lease of the pass"):
+        try:
+            lease = store.leases.find_one_and_update(free, taken, upsert=True, return_document=ReturnDocument.AFTER)
+        except DuplicateKeyError:
+            holder = store.leases.find_one({"_id": PASS_LEASE}) or {}
+            return Holder(str(holder.get("pass", "")), str(holder.get("owner", "unknown")))
+    return Lease(pass_id, Turn(lease["last_account"]) if "last_account" in lease else None)
+
+
+def renew(store: Store, pass_id: str, ttl_s: float) -> bool:
+    """Push the lease's end out; False when another pass holds it by now."""
+    with translated("lease of the pass"):
+        result = store.leases.update_one(
+            {"_id": PASS_LEASE, "pass": pass_id}, [{"$set": {"renewed_at": "$$NOW", "expires_at": _expiry(ttl_s)}}]
+        )
+    return result.matched_count == 1
+
+
+def remember_turn(store: Store, pass_id: str, turn: Turn) -> None:
+    """Keep the account served last for the next pass: fairness outlives a pass of three funnels."""
+    with translated("lease of the pass"):
+        store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, {"$set": {"last_account": turn.account_id}})
+
+
+def release(store: Store, pass_id: str) -> None:
+    """Let the next pass begin at once. Safe to repeat; a lease that another holds stays."""
+    with translated("lease of the pass"):
+        store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, [{"$set": {"expires_at": "$$NOW"}}])
+
+
+def beat(store: Store, claims: Sequence[Claim], steps: Sequence[DocId]) -> None:
+    """Renew ``updatedAt`` of the funnels and steps in work, so that long is never taken for stale (D2)."""
+    with translated("heartbeat"):
+        if claims:
+            store.funnels.bulk_write(
+                [
+                    UpdateOne({"_id": c.funnel_id, "clone.epoch": c.epoch}, [{"$set": {"updatedAt": "$$NOW"}}])
+                    for c in claims
+                ],
+                ordered=False,
+            )
+        if steps:
+            store.steps.bulk_write(
+                [UpdateMany({"_id": {"$in": list(steps)}, "in_progress": True}, [{"$set": {"updatedAt": "$$NOW"}}])]
+            )
+
+
+def write_progress(store: Store, progress: Sequence[tuple[Claim, Mapping[str, int]]]) -> None:
+    """Write the progress of several funnels in one command; a funnel that is not ours any more is passed by."""
+    if not progress:
+        return
+    with translated("progress"):
+        store.funnels.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": claim.funnel_id, "clone.epoch": claim.epoch, "in_progress": True},
+                    [{"$set": {"clone.progress": {"$literal": dict(figures)}, "updatedAt": "$$NOW"}}],
+                )
+                for claim, figures in progress
+            ],
+            ordered=False,
+        )
+
+
+def lost_claims(store: Store, claims: Sequence[Claim]) -> list[Claim]:
+    """Those of ``claims`` whose epoch was raised by somebody else (a cancel, an undo, another pass)."""
+    if not claims:
+        return []
+    with translated("claims"):
+        found = store.funnels.find({"_id": {"$in": [c.funnel_id for c in claims]}}, {"clone.epoch": 1})
+        epochs = {_key(funnel["_id"]): funnel.get("clone", {}).get("epoch") for funnel in found}
+    return [c for c in claims if epochs.get(_key(c.funnel_id)) != c.epoch]
+
+
+def _key(doc_id: DocId) -> str:
+    return repr(doc_id)

@@ -1,0 +1,165 @@
+"""What a step reads and writes: at most eight commands, the writes in one transaction (ADR 7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateMany
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError
+
+from engine.core.errors import ClaimLost, OriginalStepMissing, TransientError
+from engine.core.model import Claim, DocId, StepWork
+from engine.edges.mongo.client import Document, Store, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A page as it is read, once: its text and the components document."""
+
+    raw_html: Any
+    version: Any
+    components: Document | None
+    """None where the page has no components document."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCommit:
+    """All that a finished step writes."""
+
+    raw_html: str | None
+    components: Document
+    """The whole document, as it shall stand."""
+    processed: Mapping[str, bool]
+    proof: Mapping[str, str]
+    new_forms: Sequence[Document]
+
+
+def start(store: Store, claim: Claim, work: StepWork) -> int | None:
+    """Mark the step as in work and count the attempt; returns its number, None where the step is done already.
+
+    The count is raised before any work: what kills its worker counts, too.
+
+    Raises:
+        ClaimLost: Somebody else holds the step.
+    """
+    with translated(f"step {work.step_id}"):
+        step = store.steps.find_one_and_update(
+            {"_id": work.step_id, "clone.epoch": claim.epoch, "pending": True},
+            [
+                {
+                    "$set": {
+                        "in_progress": True,
+                        "updatedAt": "$$NOW",
+                        "clone.attempts": {"$add": [{"$ifNull": ["$clone.attempts", 0]}, 1]},
+                        "clone.started_at": "$$NOW",
+                    }
+                }
+            ],
+            projection={"clone.attempts": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+        if step is not None:
+            return int(step["clone"]["attempts"])
+        # Done may be a late writer's doing, under an older epoch: its page is as good as ours.
+        done = store.steps.find_one({"_id": work.step_id, "pending": False, "in_progress": False}, {"_id": 1})
+    if done is None:
+        raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+    return None
+
+
+def load(store: Store, work: StepWork) -> Original:
+    """Read the original's page and components in one command, as two documents: a join would be one of both (D16).
+
+    Raises:
+        OriginalStepMissing: The page is gone.
+    """
+    fields = {"raw_html": 1, "version": 1, "kind": {"$literal": "step"}}
+    with_components = {
+        "coll": store.components.name,
+        "pipeline": [{"$match": {"step_id": work.original_id}}, {"$sort": {"_id": 1}}, {"$limit": 1}],
+    }
+    with translated(f"step {work.original_id}"):
+        found = list(
+            store.steps.aggregate(
+                [{"$match": {"_id": work.original_id}}, {"$project": fields}, {"$unionWith": with_components}]
+            )
+        )
+    # The step comes first or not at all: components alone mean that the page is gone.
+    if not found or found[0].get("kind") != "step" or found[0]["_id"] != work.original_id:
+        raise OriginalStepMissing(f"step {work.original_id}: the original's page is gone")
+    return Original(found[0].get("raw_html"), found[0].get("version"), found[1] if len(found) > 1 else None)
+
+
+def find_forms(store: Store, secret_ids: Sequence[str], copy_ids: Sequence[DocId]) -> tuple[list[Document], set[Any]]:
+    """The originals among ``secret_ids``, oldest first, and which of the copies exist, in one command."""
+    with translated(f"forms {', '.join(secret_ids)}"):
+        found = list(
+            store.forms.find({"$or": [{"form_secret_id": {"$in": list(secret_ids)}}, {"_id": {"$in": list(copy_ids)}}]})
+            .sort("_id", 1)
+        )
+    copies = set(copy_ids)
+    return [form for form in found if form["_id"] not in copies], {f["_id"] for f in found if f["_id"] in copies}
+
+
+def mark_images(store: Store, claim: Claim, uploaded: Sequence[DocId], failed: Mapping[DocId, str]) -> None:
+    """Tell of images whose object stands, and of those that cannot be copied, in one command. Safe to repeat."""
+    writes: list[UpdateMany] = []
+    if uploaded:
+        writes.append(
+            UpdateMany(
+                {"_id": {"$in": list(uploaded)}, "uploaded": {"$ne": True}, "clone.epoch": claim.epoch},
+                {"$set": {"uploaded": True}, "$unset": {"clone.error": ""}},
+            )
+        )
+    reasons = sorted(set(failed.values()))
+    writes += [
+        UpdateMany(
+            {"_id": {"$in": [i for i, why in failed.items() if why == reason]}, "clone.epoch": claim.epoch},
+            {"$set": {"clone.error": reason}},
+        )
+        for reason in reasons
+    ]
+    if writes:
+        with translated(f"image records of funnel {claim.funnel_id}"):
+            store.images.bulk_write(writes, ordered=False)
+
+
+def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> None:
+    """Write the page in one transaction: forms, components, the step's own document last. Safe to repeat.
+
+    The step's write is fenced and flips the flags: where it finds nothing, nothing of the rest is written either.
+
+    Raises:
+        ClaimLost: Somebody else holds the step.
+        DocumentTooLarge: The rewritten page does not fit in a document.
+        TransientError: A sibling step made the same form in this moment; the next try finds it.
+    """
+
+    def body(session: ClientSession) -> None:
+        if page.new_forms:
+            store.forms.insert_many(page.new_forms, ordered=False, session=session)
+        fence = {"clone.epoch": claim.epoch}
+        components = store.components.replace_one({"_id": work.components_id, **fence}, page.components, session=session)
+        step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
+        if components.matched_count != 1 or step.matched_count != 1:
+            raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+
+    with translated(f"step {work.step_id} (clone of {work.original_id})"):
+        try:
+            store.transaction(body)
+        except DuplicateKeyError as error:
+            raise TransientError(f"step {work.step_id}: a form was made by another step meanwhile") from error
+
+
+def _done(page: PageCommit) -> dict[str, Any]:
+    return {
+        "$set": {
+            "raw_html": page.raw_html,
+            "processed": dict(page.processed),
+            "pending": False,
+            "in_progress": False,
+            "clone.proof": dict(page.proof),
+        },
+        "$currentDate": {"updatedAt": True, "clone.finished_at": True},
+    }

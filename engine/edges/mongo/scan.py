@@ -1,0 +1,94 @@
+"""Scan and claim: which funnel is next, taken by one atomic update whose filter is the condition itself.
+
+There is no read before the write (D1), no join and no page is looked at (D16): each claim is one indexed
+``findAndModify`` that looks at a handful of index entries, whatever the backlog (``init`` makes the indexes).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from engine.core.model import Claim, DocId
+from engine.edges import pipelines
+from engine.edges.mongo.client import ASCENDING, Document, Store, translated
+
+_BY_ACCOUNT = [("account_id", ASCENDING), ("_id", ASCENDING)]
+_BY_DUE_TIME = [("clone.next_try_at", ASCENDING), ("account_id", ASCENDING), ("_id", ASCENDING)]
+_BY_HOLDER = [("clone.pass", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]
+
+# What a claim needs of the document, and no more: `steps` of a large funnel stays where it is.
+_FIELDS = {"original_funnel_id": 1, "account_id": 1, "clone.epoch": 1, "clone.run": 1, "clone.attempts": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The account that was served last; the next in BSON order has its turn."""
+
+    account_id: DocId
+
+
+def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | None) -> tuple[Claim, Turn | None] | None:
+    """Take the funnel whose turn it is; None where nothing is to be done now.
+
+    Never tried before tried (B3): first what is asked for, account after account, oldest first within one; then
+    what is due again; then what a dead pass, or the old system, left in hand.
+
+    Raises:
+        StoreUnavailable: Trying again may help; a claim whose answer was lost is found again as a dead pass's.
+    """
+    with translated("scan of funnels"):
+        taken = _claim_asked(store, pass_id, turn)
+        if taken is not None:
+            return _claim_of(taken, pass_id), Turn(taken.get("account_id"))
+        rest = [(pipelines.due(), _BY_DUE_TIME)]
+        rest += [(filter_, _BY_HOLDER) for filter_ in pipelines.claimed_by_dead_pass(pass_id)]
+        rest += [(pipelines.claimed_without_pass(stale_minutes), _BY_HOLDER)]
+        for filter_, order in rest:
+            taken = _claim(store, pass_id, filter_, order)
+            if taken is not None:
+                return _claim_of(taken, pass_id), turn
+    return None
+
+
+def _claim_asked(store: Store, pass_id: str, turn: Turn | None) -> Document | None:
+    asked = pipelines.asked_for()
+    if turn is not None:
+        taken = _claim(store, pass_id, {**asked, **pipelines.account_after(turn.account_id)}, _BY_ACCOUNT)
+        if taken is not None:
+            return taken
+    return _claim(store, pass_id, asked, _BY_ACCOUNT)
+
+
+def _claim(store: Store, pass_id: str, filter_: dict[str, Any], order: list[tuple[str, int]]) -> Document | None:
+    return store.funnels.find_one_and_update(
+        filter_, pipelines.claim(pass_id), projection=_FIELDS, sort=order, return_document=ReturnDocument.AFTER
+    )
+
+
+def _claim_of(funnel: Document, pass_id: str) -> Claim:
+    clone = funnel["clone"]
+    return Claim(
+        funnel_id=funnel["_id"],
+        original_id=funnel.get("original_funnel_id"),
+        account_id=funnel.get("account_id"),
+        epoch=clone["epoch"],
+        run=clone["run"],
+        attempt=clone["attempts"],
+        pass_id=pass_id,
+    )
+
+
+def pending_left(store: Store) -> float | None:
+    """Seconds until the next waiting funnel is due (0 where one is due or asked for); None where none waits."""
+    with translated("scan of funnels"):
+        waiting = store.funnels.aggregate(
+            [
+                {"$match": {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}},
+                {"$sort": {"clone.next_try_at": 1}},
+                {"$limit": 1},
+                {"$project": {"wait": {"$subtract": [{"$ifNull": ["$clone.next_try_at", "$$NOW"]}, "$$NOW"]}}},
+            ]
+        )
+        first = next(iter(waiting), None)
+    return None if first is None else max(0.0, first["wait"] / 1000)

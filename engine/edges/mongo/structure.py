@@ -1,0 +1,177 @@
+"""What the layout reads of an original and its half-made clone, and the one transaction that makes what is missing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+
+from engine.core.errors import ClaimLost
+from engine.core.model import Claim, DocId
+from engine.edges import pipelines
+from engine.edges.mongo.client import Document, Store, translated
+
+# The page's own text is the steps' business; a layout of 500 pages reads none of it (D16).
+_WITHOUT_TEXT = {"raw_html": 0, "header_tracking_code": 0, "footer_tracking_code": 0, "clone": 0}
+
+# One transaction's inserts: far below the 16 MB of an oplog entry, and short enough to hold no lock for long.
+BATCH_DOCUMENTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """A step that the clone has already."""
+
+    step_id: DocId
+    original_step_id: DocId
+    done: bool
+    in_other_hands: bool
+    """Somebody without an epoch (the old system) touched it within the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What exists of the clone."""
+
+    steps: list[StepState]
+    components: dict[Any, DocId]
+    """Step id -> components id."""
+    images: list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents that one transaction inserts; a step and its components are never in two (D7)."""
+
+    steps: Sequence[Document]
+    components: Sequence[Document]
+    images: Sequence[Document]
+
+
+def read_funnel(store: Store, funnel_id: DocId) -> Document | None:
+    """A funnel's document; None where it does not exist."""
+    with translated(f"funnel {funnel_id}"):
+        return store.funnels.find_one({"_id": funnel_id})
+
+
+def read_original_steps(store: Store, funnel_id: DocId) -> list[Document]:
+    """All fields but the page's text, oldest first; the cursor reads in batches by size."""
+    with translated(f"steps of funnel {funnel_id}"):
+        return list(store.steps.find({"funnel_id": funnel_id}, _WITHOUT_TEXT).sort("_id", 1))
+
+
+def read_images(store: Store, funnel_id: DocId) -> list[Document]:
+    """Image records of a funnel, oldest first."""
+    with translated(f"images of funnel {funnel_id}"):
+        return list(store.images.find({"ref_id": funnel_id}, {"clone": 0}).sort("_id", 1))
+
+
+def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:
+    """What a clone has already: its own earlier attempts' work, or the old system's."""
+    in_hand = {
+        "$and": [
+            {"$eq": ["$in_progress", True]},
+            {"$eq": [{"$type": "$clone.epoch"}, "missing"]},
+            {"$not": [pipelines.age_at_least("$updatedAt", stale_minutes)]},
+        ]
+    }
+    fields = {"original_step_id": 1, "pending": 1, "in_progress": 1, "in_hand": in_hand}
+    with translated(f"clone {funnel_id}"):
+        steps = store.steps.aggregate([{"$match": {"funnel_id": funnel_id}}, {"$sort": {"_id": 1}}, {"$project": fields}])
+        states = [
+            StepState(
+                step_id=step["_id"],
+                original_step_id=step.get("original_step_id"),
+                done=step.get("pending") is not True and step.get("in_progress") is not True,
+                in_other_hands=step["in_hand"],
+            )
+            for step in steps
+        ]
+        components = {
+            found["step_id"]: found["_id"]
+            for found in store.components.find({"funnel_id": funnel_id}, {"step_id": 1}).sort("_id", -1)
+            if "step_id" in found
+        }
+        images = list(store.images.find({"ref_id": funnel_id}).sort("_id", 1))
+    return Made(states, components, images)
+
+
+def read_parent_account(store: Store, account_id: DocId) -> DocId:
+    """The account's parent (B4); None for a top account, and for one without a document."""
+    with translated(f"account {account_id}"):
+        account = store.db["_accounts"].find_one({"_id": account_id}, {"parent_account": 1})
+    return None if account is None else account.get("parent_account")
+
+
+def read_chat_token(store: Store, domain: str) -> str | None:
+    """The chat token of ``domain``; None where there is none, or an empty one."""
+    with translated(f"chat token of {domain!r}"):
+        found = store.db["support_tokens"].find_one({"domain": domain}, {"token": 1})
+    token = None if found is None else found.get("token")
+    return token if isinstance(token, str) and token else None
+
+
+def raise_epochs(store: Store, claim: Claim, made: Made, unfinished: Sequence[DocId]) -> None:
+    """Take over what an earlier attempt left unfinished: from here on its late writers find nothing to write to.
+
+    Comes before anything is made or planned, so that no late commit can slip in between plan and work.
+    """
+    # An epoch is only ever raised: a layout whose claim was lost meanwhile lowers nobody's.
+    not_newer = {"clone.epoch": {"$not": {"$gt": claim.epoch}}}
+    ours = {"clone.funnel_id": claim.funnel_id, "clone.epoch": claim.epoch}
+    with translated(f"clone {claim.funnel_id}"):
+        if unfinished:
+            store.steps.update_many(
+                {
+                    "_id": {"$in": list(unfinished)},
+                    "$or": [{"pending": True}, {"in_progress": True}],  # one that a late writer ended stays ended
+                    **not_newer,
+                },
+                {
+                    "$set": {"pending": True, "in_progress": False, "clone.attempts": 0, **ours},
+                    "$currentDate": {"updatedAt": True},
+                },
+            )
+            store.components.update_many({"step_id": {"$in": list(unfinished)}, **not_newer}, {"$set": ours})
+        if made.images:
+            store.images.update_many(
+                {"ref_id": claim.funnel_id, "uploaded": {"$ne": True}, **not_newer},
+                {"$set": ours, "$unset": {"clone.error": ""}},
+            )
+
+
+def write_funnel_and_batch(
+    store: Store, claim: Claim, funnel_update: list[dict[str, Any]], build: Callable[[datetime], Batch]
+) -> None:
+    """One fenced transaction: the funnel first, under the epoch, then the inserts. Safe to repeat as a whole.
+
+    The funnel's write comes first, so that the epoch is checked, and the funnel held, before anything is made:
+    a late writer makes nothing. ``build`` gets the server's time for the new documents.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel.
+    """
+
+    def body(session: ClientSession) -> None:
+        funnel = store.funnels.find_one_and_update(
+            pipelines.held(claim),
+            funnel_update,
+            projection={"updatedAt": 1},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        if funnel is None:
+            raise ClaimLost(f"funnel {claim.funnel_id}, epoch {claim.epoch}")
+        batch = build(funnel["updatedAt"])
+        for collection, documents in (
+            (store.images, batch.images),
+            (store.components, batch.components),
+            (store.steps, batch.steps),
+        ):
+            if documents:
+                collection.insert_many(documents, ordered=True, session=session)
+
+    with translated(f"layout of funnel {claim.funnel_id}"):
+        store.transaction(body)

@@ -1,0 +1,157 @@
+"""Update pipelines and filters: pure values, so that each can be read and explained alone.
+
+Times are the server's (``$$NOW``), never a client's: clocks of workers may differ by more than a threshold.
+Values that come from documents stand under ``$literal``: a name such as ``$5 off`` is text, no field path.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.core.model import Claim, DocId
+
+Stage = dict[str, Any]
+
+# `in_progress` false, null or missing, as an index can look it up; `$ne: true` would read the whole range.
+NOT_IN_PROGRESS: Stage = {"$in": [False, None]}
+
+
+def age_at_least(field: str, minutes: float) -> Stage:
+    """An expression: ``field`` is older than ``minutes`` by the server's clock. A missing date is old."""
+    limit = {"$dateSubtract": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(minutes * 60_000)}}
+    return {"$lte": [field, limit]}
+
+
+def asked_for() -> Stage:
+    """Filter: asked for and not tried in this run yet. Uses the index ``clone_asked``."""
+    return {"pending": True, "in_progress": NOT_IN_PROGRESS, "clone.next_try_at": None}
+
+
+def account_after(account_id: DocId) -> Stage:
+    """Filter: accounts behind ``account_id`` in BSON order, over all types: ``$gt`` alone stays within one type."""
+    return {"$expr": {"$gt": ["$account_id", {"$literal": account_id}]}}
+
+
+def due() -> Stage:
+    """Filter: tried before, and its next try has come. Uses the index ``clone_asked``."""
+    return {
+        "pending": True,
+        "in_progress": NOT_IN_PROGRESS,
+        "$expr": {"$and": [{"$gt": ["$clone.next_try_at", None]}, {"$lte": ["$clone.next_try_at", "$$NOW"]}]},
+    }
+
+
+def claimed_by_dead_pass(pass_id: str) -> tuple[Stage, Stage]:
+    """Filters: claims of a pass that is not ``pass_id``, the holder of the lease. Two index ranges of ``clone_held``."""
+    ours = {"in_progress": True, "clone.state": "cloning"}
+    return ({**ours, "clone.pass": {"$lt": pass_id}}, {**ours, "clone.pass": {"$gt": pass_id}})
+
+
+def claimed_without_pass(stale_minutes: float) -> Stage:
+    """Filter: claims of the old system (flags only) that nobody has touched for ``stale_minutes``.
+
+    An ended clone that the old system took up again still has its ``clone``: any state but ``cloning`` counts.
+    """
+    not_ours = {"$in": [None, "waiting", "completed", "failed", "cancelled", "source_deleted"]}
+    return {"in_progress": True, "clone.state": not_ours, "$expr": age_at_least("$updatedAt", stale_minutes)}
+
+
+def claim(pass_id: str) -> list[Stage]:
+    """Take a funnel: raise the epoch, count the attempt, say who holds it.
+
+    A run goes on where the state was ``waiting`` or ``cloning``; any other state means that somebody asked anew.
+    ``pending`` stays true until the end, so that a claim that dies leaves a funnel that is still asked for.
+    """
+    goes_on = {"$in": ["$clone.state", ["waiting", "cloning"]]}
+    run = {"$ifNull": ["$clone.run", 0]}
+    attempts = {"$ifNull": ["$clone.attempts", 0]}
+    return [
+        {
+            "$set": {
+                "pending": True,
+                "in_progress": True,
+                "updatedAt": "$$NOW",
+                "clone.epoch": {"$add": [{"$ifNull": ["$clone.epoch", 0]}, 1]},
+                "clone.run": {"$cond": [goes_on, {"$max": [run, 1]}, {"$add": [run, 1]}]},
+                "clone.attempts": {"$cond": [goes_on, {"$add": [attempts, 1]}, 1]},
+                "clone.started_at": {"$cond": [goes_on, {"$ifNull": ["$clone.started_at", "$$NOW"]}, "$$NOW"]},
+                "clone.state": "cloning",
+                "clone.pass": pass_id,
+            }
+        },
+        {"$unset": ["clone.next_try_at", "clone.finished_at", "clone.reason"]},
+    ]
+
+
+def held(claim_: Claim) -> Stage:
+    """Filter: the funnel is still ours. Every write to a funnel uses it; no match is ClaimLost."""
+    return {"_id": claim_.funnel_id, "clone.epoch": claim_.epoch, "in_progress": True}
+
+
+def laid_out(
+    ordered_steps: Sequence[DocId], live_chat_widget: bool | None, progress: Mapping[str, int]
+) -> list[Stage]:
+    """The funnel's own part of the layout: steps in the original's order, then whatever else stood there (B11)."""
+    mine = {"$literal": list(ordered_steps)}
+    others = {
+        "$filter": {
+            "input": {"$cond": [{"$isArray": "$steps"}, "$steps", []]},
+            "cond": {"$not": [{"$in": ["$$this", mine]}]},
+        }
+    }
+    widget = "$$REMOVE" if live_chat_widget is None else live_chat_widget
+    return [
+        {
+            "$set": {
+                "updatedAt": "$$NOW",
+                "steps": {"$concatArrays": [mine, others]},
+                "live_chat_widget": {"$ifNull": ["$live_chat_widget", widget]},
+                "clone.progress": {"$literal": dict(progress)},
+            }
+        }
+    ]
+
+
+def ended(state: str, fields: Mapping[str, Any]) -> list[Stage]:
+    """Both flags down and the end written; the epoch is raised, so that late writers find nothing to write to."""
+    literal = {name: {"$literal": value} for name, value in fields.items()}
+    return [
+        {
+            "$set": {
+                "pending": False,
+                "in_progress": False,
+                "updatedAt": "$$NOW",
+                "clone.state": state,
+                "clone.finished_at": "$$NOW",
+                "clone.epoch": {"$add": ["$clone.epoch", 1]},
+                **literal,
+            }
+        },
+        {"$unset": ["clone.next_try_at"]},
+    ]
+
+
+def gains_error(reason: str) -> Stage:
+    """``error`` gains ``reason`` once, whatever stood there before (B7)."""
+    before = {"$cond": [{"$isArray": "$error"}, "$error", []]}
+    text = {"$literal": reason}
+    return {"$set": {"error": {"$cond": [{"$in": [text, before]}, before, {"$concatArrays": [before, [text]]}]}}}
+
+
+def waits(delay_s: float, reason: str, *, counts: bool) -> list[Stage]:
+    """Back to asked for, due in ``delay_s``. Where the try does not count as an attempt, it is given back."""
+    when = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(delay_s * 1000)}}
+    attempts: Any = "$clone.attempts" if counts else {"$max": [0, {"$subtract": ["$clone.attempts", 1]}]}
+    return [
+        {
+            "$set": {
+                "pending": True,
+                "in_progress": False,
+                "updatedAt": "$$NOW",
+                "clone.state": "waiting",
+                "clone.reason": {"$literal": reason},
+                "clone.next_try_at": when,
+                "clone.attempts": attempts,
+                "clone.epoch": {"$add": ["$clone.epoch", 1]},
+            }
+        }
+    ]

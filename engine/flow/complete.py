@@ -1,0 +1,114 @@
+"""Complete: how a funnel ends. Each end is one transaction of flags and event, so that users hear exactly once (B20)."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from engine.core.model import Claim, Failure, FinishResult, FunnelPlan
+from engine.edges.mongo import ends
+from engine.edges.mongo.client import Store
+from engine.flow.context import FunnelContext
+from engine.flow.images import CopiedImages, copy_images
+
+COMPLETED = "funnel_cloning_completed"
+FAILED = "funnel_cloning_failed"
+SOURCE_DELETED = "original_funnel_deleted"
+
+
+def finish_funnel(context: FunnelContext) -> FinishResult:
+    """Copy the images that no page shows, then complete. Safe to repeat; tells where steps are left, and then waits.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel; nobody is told.
+        TransientError: Trying again may help.
+    """
+    claim = context.plan.claim
+    steps = ends.read_steps_left(context.store, claim)
+    if steps.unfinished:
+        return FinishResult("unfinished")
+    copied = _copy_the_rest(context)
+    errors = _errors(context)
+    payload: dict[str, object] = {"funnel_id": str(claim.funnel_id), "status": "completed"}
+    if errors:
+        payload["errors"] = len(errors)
+    images_failed = sum(error.startswith("image ") for error in errors)
+    images_total = len(context.plan.images)
+    ends.end(
+        context.store,
+        claim,
+        "completed",
+        ends.Event(COMPLETED, payload),
+        {
+            "clone.errors": list(errors),
+            "clone.proof": _digest(steps),
+            "clone.progress": {
+                "steps_done": context.plan.steps_total,
+                "steps_total": context.plan.steps_total,
+                "images_done": max(0, images_total - images_failed),
+                "images_total": images_total,
+            },
+        },
+    )
+    return FinishResult(
+        "completed",
+        errors=errors,
+        images_done=copied.done_ids,
+        images_copied=copied.copied,
+        bytes_copied=copied.bytes,
+    )
+
+
+def end_source_gone(store: Store, claim: Claim) -> None:
+    """The original does not exist (B7). Safe to repeat.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel.
+    """
+    ends.end(
+        store,
+        claim,
+        "source_deleted",
+        ends.Event(FAILED, {"funnel_id": str(claim.funnel_id), "status": "failed", "reason": SOURCE_DELETED}),
+        {"original_funnel_deleted": True},
+        error=f"Original Funnel not found, id:{claim.original_id}",
+    )
+
+
+def park(store: Store, claim: Claim, reason: str) -> None:
+    """The funnel cannot be cloned: parked with its reason, users told. Asking again begins a new run. Safe to repeat.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel.
+    """
+    ends.end(
+        store,
+        claim,
+        "failed",
+        ends.Event(FAILED, {"funnel_id": str(claim.funnel_id), "status": "failed", "reason": reason}),
+        {"clone.errors": [reason]},
+        error=reason,
+    )
+
+
+def _copy_the_rest(context: FunnelContext) -> CopiedImages:
+    left = {repr(record["_id"]) for record in ends.read_images_left(context.store, context.plan.claim)}
+    return copy_images(context, [image for image in context.plan.images if repr(image.record_id) in left])
+
+
+def _errors(context: FunnelContext) -> tuple[str, ...]:
+    """Everything that could not be cloned: of pages, of images that no page shows, of records without a key."""
+    plan: FunnelPlan = context.plan
+    of_images: Sequence[Failure] = [
+        Failure("image", record["source_key"], record["clone"]["error"])
+        for record in ends.read_failed_images(context.store, plan.claim)
+    ]
+    sentences = {*ends.read_errors(context.store, plan.claim), *map(str, of_images), *map(str, plan.failures)}
+    return tuple(sorted(sentences))
+
+
+def _digest(steps: ends.StepsLeft) -> str:
+    """One hash over the proofs of all pages: equal digests, equal clones."""
+    whole = sha256()
+    for step_id, proof in steps.proofs:
+        for name in sorted(proof):
+            whole.update(f"{step_id}\0{name}\0{proof[name]}\0".encode())
+    return whole.hexdigest()

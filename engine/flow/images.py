@@ -1,0 +1,72 @@
+"""Gather images: copy what the page shows, once; new keys for what stands, failures for what is gone (B14).
+
+The object comes before its record says ``uploaded``, and the record before the page refers to it: whatever dies
+in between, no page ever shows a key without an object.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.errors import ObjectStoreUnavailable
+from engine.core.model import DocId, Failure, Identity, ImageWork
+from engine.edges.mongo import pages
+from engine.flow.context import FunnelContext, Gathered
+from engine.flow.page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedImages:
+    """What became of a set of images."""
+
+    done: tuple[ImageWork, ...]
+    failed: tuple[tuple[ImageWork, str], ...]
+    copied: int
+    bytes: int
+
+    @property
+    def done_ids(self) -> tuple[DocId, ...]:
+        """Record ids of the images that stand."""
+        return tuple(image.record_id for image in self.done)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """A sentence for each image that cannot be copied."""
+        return tuple(Failure("image", image.source_key, reason) for image, reason in self.failed)
+
+
+def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedImages]:
+    """Copy the images that the page refers to and give their new keys. Safe to repeat.
+
+    A key of another funnel is no image of ours: it is not searched, and stays.
+
+    Raises:
+        ObjectStoreUnavailable: A copy did not get through before its deadline.
+        AccessDenied: The credentials do not suffice.
+    """
+    images = copy_images(context, [context.images[key] for key in page.identities("image")])
+    replacements = {Identity("image", image.source_key): image.key for image in images.done}
+    return Gathered(replacements, images.failures), images
+
+
+def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedImages:
+    """Copy those of ``images`` whose record does not say ``uploaded``, then say so. Safe to repeat."""
+    to_copy = [image for image in images if not image.uploaded]
+    outcomes = context.copier.copy([context.order(image) for image in to_copy], context.copy_deadline_s) if to_copy else []
+    unreachable = next((outcome for outcome in outcomes if outcome.failure and outcome.transient), None)
+    if unreachable is not None:
+        raise ObjectStoreUnavailable(f"object {unreachable.key}: {unreachable.failure}")
+    standing = [image for image, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is None]
+    failed = tuple((i, outcome.failure) for i, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is not None)
+    pages.mark_images(
+        context.store,
+        context.plan.claim,
+        [image.record_id for image in standing],
+        {image.record_id: reason for image, reason in failed},
+    )
+    before = tuple(image for image in images if image.uploaded)
+    return CopiedImages(
+        done=(*before, *standing),
+        failed=failed,
+        copied=len(standing),
+        bytes=sum(outcome.size_bytes for outcome in outcomes if outcome.failure is None),
+    )

@@ -1,0 +1,184 @@
+"""Lay out: read the original's structure once, make what the clone lacks, return the plan that all steps share.
+
+In: a Claim. Out: a LayoutOutcome. Safe to repeat: every ``_id`` is derived, and what exists already is taken up
+(B8), the old system's half-made work included: its ids and keys win over derived ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.core.identity import text_of
+from engine.core.model import (
+    ChatSetting,
+    Claim,
+    DocId,
+    FunnelPlan,
+    Laid,
+    LayoutOutcome,
+    Rejected,
+    SourceGone,
+    StepWork,
+    Waits,
+)
+from engine.edges.mongo import structure
+from engine.edges.mongo.client import Store
+from engine.edges.mongo.codec import derived_id
+from engine.edges.pipelines import laid_out
+from engine.flow import documents
+from engine.flow.ancestry import obstacle
+from engine.flow.image_plan import PlannedImages, plan_images
+from engine.settings import Settings
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedStep:
+    original: Document
+    step_id: DocId
+    components_id: DocId
+    done: bool
+    make_step: bool
+    make_components: bool
+
+
+def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
+    """Plan the work of ``claim``, and make step, components and image placeholders where they are missing.
+
+    Raises:
+        ClaimLost: Somebody else holds the funnel; nothing was made.
+        StoreUnavailable: Trying again may help.
+    """
+    original = structure.read_funnel(store, claim.original_id)
+    if original is None:
+        return SourceGone(claim.original_id)
+    hindrance = obstacle(store, claim, original)
+    if hindrance is not None:
+        return hindrance
+    made = structure.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
+    steps = _plan_steps(claim, _in_order(original, structure.read_original_steps(store, claim.original_id)), made)
+    busy = [state for state in made.steps if state.in_other_hands]
+    if busy:
+        return Waits(f"step {busy[0].step_id} is being cloned by somebody else")
+    gone = _gone_for_good(steps, made)
+    if gone is not None:
+        return Rejected(f"step {gone.original_step_id} of the original is gone, and step {gone.step_id} waits for it")
+    parent_account = structure.read_parent_account(store, claim.account_id)
+    pictures = structure.read_images(store, claim.original_id)
+    images = plan_images(claim, pictures, made.images, settings.s3, parent_account)
+    _make(store, claim, original, steps, images, made)
+    return Laid(
+        FunnelPlan(
+            claim=claim,
+            steps=tuple(_work(step) for step in steps if not step.done),
+            steps_total=len(steps),
+            steps_done=sum(step.done for step in steps),
+            ids=_id_map(claim, steps),
+            images=images.works,
+            failures=images.failures,
+            chat=_chat(store, original, settings.chat.preview_domain),
+        )
+    )
+
+
+def _in_order(original: Document, steps: Sequence[Document]) -> list[Document]:
+    """The order of the original's ``steps``, then its unlisted steps by ``_id`` (they come in that order)."""
+    listed = original.get("steps")
+    rank = {repr(step_id): n for n, step_id in reversed(list(enumerate(listed if isinstance(listed, list) else [])))}
+    return sorted(steps, key=lambda step: rank.get(repr(step["_id"]), len(rank)))
+
+
+def _plan_steps(claim: Claim, originals: Sequence[Document], made: structure.Made) -> list[_PlannedStep]:
+    existing: dict[Any, structure.StepState] = {}
+    for state in made.steps:
+        known = existing.get(state.original_step_id)
+        if known is None or (state.done and not known.done):
+            existing[state.original_step_id] = state
+    planned = []
+    for original in originals:
+        state_ = existing.get(original["_id"])
+        step_id = derived_id(claim.funnel_id, "step", original["_id"]) if state_ is None else state_.step_id
+        components_id = made.components.get(step_id)
+        planned.append(
+            _PlannedStep(
+                original=original,
+                step_id=step_id,
+                components_id=components_id or derived_id(claim.funnel_id, "components", original["_id"]),
+                done=state_ is not None and state_.done,
+                make_step=state_ is None,
+                make_components=components_id is None,
+            )
+        )
+    return planned
+
+
+def _gone_for_good(steps: Sequence[_PlannedStep], made: structure.Made) -> structure.StepState | None:
+    """A step of the clone that can never be finished: its original was deleted meanwhile."""
+    planned = {repr(step.original["_id"]) for step in steps}
+    unfinished = (s for s in made.steps if s.original_step_id is not None and not s.done)
+    return next((s for s in unfinished if repr(s.original_step_id) not in planned), None)
+
+
+def _make(
+    store: Store, claim: Claim, original: Document, steps: list[_PlannedStep], images: PlannedImages, made: structure.Made
+) -> None:
+    """Take over what is unfinished, then make what is missing: in this order, so that no late writer spoils a plan."""
+    structure.raise_epochs(store, claim, made, [step.step_id for step in steps if not step.done and not step.make_step])
+    progress = {
+        "steps_done": sum(step.done for step in steps),
+        "steps_total": len(steps),
+        "images_done": sum(work.uploaded for work in images.works),
+        "images_total": len(images.works),
+    }
+    widget = original.get("live_chat_widget")
+    update = laid_out([step.step_id for step in steps], widget if isinstance(widget, bool) else None, progress)
+    for missing_steps, missing_images in _batches([s for s in steps if s.make_step or s.make_components], images.missing):
+
+        def build(
+            now: datetime, batch: Sequence[_PlannedStep] = missing_steps, pictures: Sequence[Document] = missing_images
+        ) -> structure.Batch:
+            return structure.Batch(
+                steps=[documents.new_step(s.original, claim, s.step_id, now) for s in batch if s.make_step],
+                components=[
+                    documents.new_components(claim, s.components_id, s.step_id, s.original["_id"])
+                    for s in batch
+                    if s.make_components
+                ],
+                images=pictures,
+            )
+
+        structure.write_funnel_and_batch(store, claim, update, build)
+
+
+def _batches(
+    steps: Sequence[_PlannedStep], images: Sequence[Document]
+) -> Iterator[tuple[Sequence[_PlannedStep], Sequence[Document]]]:
+    """Bounded transactions; the first also writes the funnel, so there is one even where nothing is missing."""
+    size = structure.BATCH_DOCUMENTS
+    for start in range(0, max(len(steps), len(images), 1), size):
+        yield steps[start : start + size], images[start : start + size]
+
+
+def _work(step: _PlannedStep) -> StepWork:
+    return StepWork(
+        original_id=step.original["_id"],
+        step_id=step.step_id,
+        components_id=step.components_id,
+        version=step.original.get("version"),
+        name=str(step.original.get("name", "")),
+    )
+
+
+def _id_map(claim: Claim, steps: Sequence[_PlannedStep]) -> dict[str, str]:
+    """The funnel's id and those of ALL its steps, for every step: links between pages are followed, too (D8)."""
+    ids = {text_of(step.original["_id"]): text_of(step.step_id) for step in steps}
+    ids[text_of(claim.original_id)] = text_of(claim.funnel_id)
+    return ids
+
+
+def _chat(store: Store, original: Document, domain: str) -> ChatSetting:
+    enabled = original.get("live_chat_widget") is True
+    token = structure.read_chat_token(store, domain) if enabled and domain else None
+    return ChatSetting(enabled=enabled, token=token, domain=domain)
