@@ -1,0 +1,57 @@
+# Everything here does its own set-up: the first target that needs it makes a virtual environment in .venv.
+
+PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One environment, two levels: what `demo` needs, and with it what tests and checks need.
+MADE := $(VENV)/.made
+LOCAL := $(VENV)/.installed-local
+DEV := $(VENV)/.installed-dev
+# More arguments for the command behind a target, as in: make test ARGS='-k layout'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+# Two installations into one environment at once would spoil it, so `make -j` changes nothing.
+.NOTPARALLEL:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(LOCAL) ## Start embedded servers, clone sample funnels, verify the clones
+	$(BIN)/funnel-clone demo $(ARGS)
+
+test: $(DEV) ## Run every test, on real servers that the tests start themselves
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Lint, formatting, types, direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m mypy --strict
+	$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove the virtual environment, caches and built files
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp of its own: the interpreter is there before pip is, and a run that was cut short in between must begin again.
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(LOCAL): pyproject.toml | $(MADE)
+	@echo 'Installing into $(VENV): a minute or two.'
+	$(PIP) install --quiet --editable '.[local]'
+	@touch $@
+
+# The larger installation holds the smaller one: `make demo` after `make test` installs nothing.
+$(DEV): pyproject.toml | $(MADE)
+	@echo 'Installing into $(VENV): a minute or two.'
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $(LOCAL) $@

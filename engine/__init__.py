@@ -1,0 +1,39 @@
+"""The map: how a funnel is cloned, a line and a module each.
+
+The data's way, in one direction::
+
+    scan -> claim -> lay out -> clone step (images, forms, chat -> rewrite once) -> commit -> complete
+
+- scan, claim   ``edges/mongo/scan``       what is asked for and due, oldest first, accounts in turns; one atomic update
+                                           takes a funnel and raises its epoch, the token that fences every later write
+- lay out       ``flow/layout``            the original's structure is read once, what the clone lacks is made; it
+                                           ends as a ``FunnelPlan`` that all steps share (``core/model``)
+- clone step    ``flow/step``              a page: load, gather, gather, gather, rewrite, commit
+  - images      ``flow/images``            copied inside S3 through ``flow/copier``, told as key -> key
+  - forms       ``flow/forms``             copied in the database, told as id -> id
+  - chat        ``flow/chat``              the clone's own key, told for every key that the page holds
+  - find        ``core/references``        where the originals' ids and keys stand, whatever their spelling
+  - rewrite     ``core/rewrite``           all of them replaced in one pass over the original text
+- commit        ``edges/mongo/pages``      forms, components and page in one transaction under the epoch
+- complete      ``flow/complete``          flags cleared and users' event put into the outbox in one transaction
+
+Around it:
+
+- ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects
+- ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
+- ``edges/s3/``      every request to the object store
+- ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``errors``)
+- ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests
+- ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
+- ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
+- ``telemetry``      every event that is logged, by name
+- ``cli``            the command ``funnel-clone``
+
+Imports go one way: cli > configuration > upkeep > cluster, local > wiring > flow > edges > telemetry > settings > core.
+
+Truth lies in MongoDB alone. Ray executes, S3 stores; a cluster, a driver or a worker can be thrown away at any time,
+and the next pass goes on where the documents say that it stood. docs/state_machine.md names every state and arrow,
+docs/contract.md what the rest of the world relies on, docs/adr why it is so.
+"""
+
+__version__ = "0.1.0"
