@@ -1,0 +1,74 @@
+"""What all commands share: their options, exit codes, and the one JSON document on stdout."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from engine.configuration import Configuration, load, settings_help
+
+EXIT_DONE = 0
+EXIT_PROBLEMS = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+EPILOG = "Settings: KEY=VALUE after the command; --settings lists them all."
+
+
+def standard_options(function: Function) -> Function:
+    """``[overrides]``, ``--json``, ``--cfg`` and ``--settings``, the same for every command."""
+    function = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(function)
+    function = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; the rest on stderr.")(
+        function
+    )
+    function = click.option("--cfg", is_flag=True, help="Print the configuration, secrets masked, and do nothing.")(
+        function
+    )
+    return click.option(
+        "--settings", is_flag=True, is_eager=True, expose_value=False, callback=_list_settings, help="List all settings."
+    )(function)
+
+
+def _list_settings(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value:
+        click.echo(settings_help())
+        context.exit(EXIT_DONE)
+
+
+def configured(overrides: tuple[str, ...], *, cfg: bool, given: Mapping[str, Any] | None = None) -> Configuration:
+    """The configuration of a command; with ``--cfg`` it is printed instead, and the command ends."""
+    configuration = load(overrides, given=given)
+    if cfg:
+        click.echo(configuration.masked_yaml())
+        raise click.exceptions.Exit(EXIT_DONE)
+    return configuration
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The one document; ids and dates as text."""
+    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_error(message: str, code: int, *, as_json: bool, key: str | None = None, shown: bool = False) -> int:
+    """Tell an error on stderr, and on stdout for machines; returns ``code``."""
+    if not shown:
+        click.echo(f"Error: {message}", err=True)
+    if as_json:
+        print_json({"error": message, **({"key": key} if key else {})})
+    return code
+
+
+def stderr_console() -> Console:
+    """For progress and tables beside the document on stdout."""
+    return Console(stderr=True)
+
+
+def stdout_console() -> Console:
+    """For people."""
+    return Console()

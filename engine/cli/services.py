@@ -1,0 +1,41 @@
+"""The servers that a command needs: checked before anything starts, so that an error names the setting."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.edges.mongo.client import open_store, require_transactions
+from engine.edges.s3 import Objects
+from engine.settings import Settings
+
+
+def check_services(settings: Settings) -> None:
+    """MongoDB does transactions, and the bucket is there.
+
+    Raises:
+        ConfigError: One of them refuses what is configured.
+        ServiceUnreachable: One of them does not answer.
+    """
+    store = open_store(settings.mongo)
+    try:
+        require_transactions(store)
+    finally:
+        store.close()
+    Objects(settings.s3).check(settings.s3.bucket)
+
+
+@contextmanager
+def ray_session(settings: Settings) -> Iterator[None]:
+    """A Ray to work in: the one named, else the one that runs, else one of our own that ends with us."""
+    from engine.cluster.session import join, leave  # noqa: PLC0415 - importing ray takes a second
+
+    if join(settings.ray.address):
+        try:
+            yield
+        finally:
+            leave()
+        return
+    from engine.local.ray_cluster import embedded_ray  # noqa: PLC0415
+
+    with embedded_ray(settings.ray, Path(settings.local.data_dir) / "ray"):
+        yield

@@ -1,0 +1,113 @@
+"""The driver actor: one a database in a cluster, owned by the job that made it. Runs a pass and tells its progress."""
+
+import os
+import socket
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import ray
+
+from engine import telemetry
+from engine.cluster.heartbeat import Heartbeat
+from engine.cluster.launch import Launcher
+from engine.cluster.pass_run import PassRun
+from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
+from engine.edges.mongo import indexes, leases, passes
+from engine.edges.mongo.client import Store
+from engine.settings import MongoSettings, Settings
+from engine.telemetry import Event, emit
+from engine.wiring import store_for
+
+NAMESPACE = "funnel-clone"
+
+
+class Driver:
+    """The pass of one database. As a Ray actor it has a few threads: ``snapshot`` and ``stop`` answer while it runs."""
+
+    def __init__(self, settings: Settings, *, drain: bool) -> None:
+        """Nothing is connected yet."""
+        self._settings = settings
+        self._drain = drain
+        self._pass: PassRun | None = None
+        self._stopping = False
+
+    def run(self) -> PassReport:
+        """Run the pass.
+
+        Raises:
+            CloneError: MongoDB is away or refuses.
+        """
+        telemetry.configure()
+        settings = self._settings
+        store = store_for(settings.mongo)
+        pass_id, owner = uuid4().hex, f"{socket.gethostname()} pid {os.getpid()}"
+        indexes.ensure(store, indexes.OWN)
+        missing = tuple(f"{i.collection}.{i.name}" for i in indexes.missing(store, indexes.SHARED))
+        for name in missing:
+            emit(Event.INDEX_MISSING, index=name, remedy="funnel-clone init")
+        lease = leases.acquire(store, pass_id, owner, settings.lease.ttl_seconds)
+        if isinstance(lease, leases.Holder):
+            emit(Event.LEASE_REFUSED, owner=lease.owner)
+            return PassReport("refused", refused=f"another pass runs: {lease.owner}", missing_indexes=missing)
+        passes.begin(store, pass_id, owner, drain=self._drain)
+        state, figures = self._run_pass(store, pass_id, lease)
+        return PassReport(state, pass_id, figures=figures, missing_indexes=missing)
+
+    def _run_pass(self, store: Store, pass_id: str, lease: leases.Lease) -> tuple[str, dict[str, Any]]:
+        heartbeat = Heartbeat(store, self._settings, pass_id)
+        heartbeat.start()
+        launcher = Launcher(self._settings)
+        run = PassRun(store, self._settings, launcher, heartbeat, pass_id, drain=self._drain)
+        self._pass = run
+        run.stopping = self._stopping
+        emit(Event.PASS_STARTED, pass_id=pass_id, drain=self._drain)
+        state = "broken"
+        try:
+            state = run.run(lease.turn)
+        finally:
+            heartbeat.stop()
+            try:
+                run.state.tally.copies_issued = launcher.copies_issued()
+            finally:
+                launcher.stop()
+            figures = run.state.tally.as_document()
+            # The record before the lease: the next pass must not begin before this one is written down.
+            passes.finish(store, pass_id, state, figures)
+            leases.release(store, pass_id)
+            emit(Event.PASS_ENDED, pass_id=pass_id, state=state, **{k: figures[k] for k in ("funnels", "completed", "failed")})
+        return state, figures
+
+    def snapshot(self) -> Snapshot | None:
+        """How far the pass is; None before it has begun."""
+        run = self._pass
+        if run is None:
+            return None
+        funnels = tuple(
+            FunnelSnapshot(str(funnel.claim.funnel_id), funnel.phase, funnel.progress())
+            for funnel in list(run.state.in_hand.values())
+        )
+        return Snapshot(run.state.tally.as_document(), funnels)
+
+    def stop(self) -> None:
+        """End the pass soon: what is in hand is given back, for the next pass to go on with. Safe to repeat."""
+        self._stopping = True
+        if self._pass is not None:
+            self._pass.stopping = True
+
+
+def driver_name(settings: MongoSettings) -> str:
+    """Names the driver after its database: a second one in the cluster cannot start, one of another database can."""
+    hosts = settings.uri.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0]
+    return f"driver-{settings.database}-{sha256(hosts.encode()).hexdigest()[:12]}"
+
+
+def start_driver(settings: Settings, *, drain: bool) -> Any | None:
+    """Make the driver actor; None where one of this database lives in the cluster already."""
+    actor = ray.remote(num_cpus=settings.ray.actor_cpus, max_concurrency=4, max_restarts=0)(Driver)
+    try:
+        return actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE).remote(settings, drain=drain)
+    except ValueError:  # ActorAlreadyExistsError in newer versions is one, too
+        return None
+
+

@@ -1,0 +1,60 @@
+"""Hands work to Ray: the one place where tasks are made remote, with their resources."""
+
+from typing import Any
+
+import ray
+
+from engine.cluster import tasks
+from engine.cluster.copiers import start_copy_actors
+from engine.core.model import Claim, StepWork
+from engine.settings import Settings
+
+Ref = Any
+
+
+class Launcher:
+    """Owns what all tasks of a pass share: settings and copy actors, put into Ray's memory once.
+
+    Settings hold secrets; as task arguments they stay in Ray's memory, and stand in no runtime_env and on no
+    command line, which the dashboard would show (ADR 8).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Start the copy actors; they come up beside the first layouts."""
+        self._actors = tuple(start_copy_actors(settings, settings.copy.actors))
+        self._shared = [ray.put(tasks.Shared(settings, self._actors))]
+        small = {"num_cpus": settings.ray.task_cpus, "max_retries": 0}
+        self._layout = ray.remote(**small, num_returns=2)(tasks.lay_out_funnel)
+        self._step = ray.remote(**small)(tasks.clone_one_step)
+        self._finish = ray.remote(**small)(tasks.finish_one_funnel)
+
+    def layout(self, claim: Claim) -> tuple[Ref, Ref]:
+        """Start a layout; returns references of its summary and its plan."""
+        summary, plan = self._layout.remote(self._shared, claim)
+        return summary, plan
+
+    def step(self, plan: Ref, work: StepWork) -> Ref:
+        """Start a step."""
+        return self._step.remote(self._shared, [plan], work)
+
+    def finish(self, plan: Ref, funnel_id: Any) -> Ref:
+        """Start the end of a funnel."""
+        return self._finish.remote(self._shared, [plan], funnel_id)
+
+    def cancel(self, ref: Ref) -> None:
+        """End a task by force; its worker goes with it."""
+        ray.cancel(ref, force=True)
+
+    def forget(self, scope: str) -> None:
+        """Let the copy actors forget what they copied for a funnel that has ended."""
+        for actor in self._actors:
+            actor.forget.remote(scope)
+
+    def copies_issued(self) -> int:
+        """Copy requests that the actors sent to S3 in this pass."""
+        return sum(ray.get([actor.issued.remote() for actor in self._actors]))
+
+    def stop(self) -> None:
+        """End the copy actors."""
+        for actor in self._actors:
+            ray.kill(actor)

@@ -1,0 +1,74 @@
+"""Joining a Ray that runs already, and following a pass in it."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from engine.cluster.driver import NAMESPACE, start_driver
+from engine.cluster.report import PassReport, Snapshot
+from engine.core.errors import CloneError, ServiceUnreachable
+from engine.settings import Settings
+
+FOLLOW_TICK_S = 0.4
+
+
+def join(address: str | None) -> bool:
+    """Connect to the Ray at ``address``; None: to the one that runs on this machine. False where none runs.
+
+    Raises:
+        ServiceUnreachable: The Ray that was named does not answer, or refuses the token.
+    """
+    try:
+        ray.init(address or "auto", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address is None and isinstance(error, ConnectionError):
+            return False
+        raise ServiceUnreachable(f"Ray (ray.address={address or 'auto'}) cannot be joined: {error}") from error
+    return True
+
+
+def leave() -> None:
+    """Disconnect; a cluster that was joined goes on. Safe to repeat."""
+    ray.shutdown()
+
+
+def run_pass(settings: Settings, *, drain: bool, show: Callable[[Snapshot], None]) -> PassReport:
+    """Run a pass in the Ray that this process is connected to; ``show`` gets its progress twice a second or so.
+
+    Ctrl-C stops the pass: what is in hand is given back, and the report says ``stopped``.
+
+    Raises:
+        CloneError: MongoDB is away or refuses.
+    """
+    driver = start_driver(settings, drain=drain)
+    if driver is None:
+        return PassReport("refused", refused="another pass of this database runs in this cluster")
+    running = driver.run.remote()
+    asked_to_stop = False
+    while True:
+        try:
+            done, _ = ray.wait([running], timeout=FOLLOW_TICK_S)
+            if done:
+                return _report(running)
+            snapshot = ray.get(driver.snapshot.remote())
+            if snapshot is not None:
+                show(snapshot)
+        except KeyboardInterrupt:
+            if asked_to_stop:
+                raise
+            asked_to_stop = True
+            driver.stop.remote()
+
+
+def _report(running: Any) -> PassReport:
+    try:
+        report: PassReport = ray.get(running)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, CloneError):
+            raise error.cause from None
+        raise
+    except ray.exceptions.RayActorError as error:
+        raise ServiceUnreachable(f"the driver of the pass died: {error}; the next pass goes on where it stood") from error
+    return report

@@ -1,0 +1,61 @@
+"""The figures of a pass: what `--json` prints and `clone_passes` keeps."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from engine.core.model import FinishResult, StepResult
+
+
+@dataclass
+class Tally:
+    """Counts of one pass; ``images`` and ``bytes`` are what was copied, not what stood already."""
+
+    funnels: int = 0
+    completed: int = 0
+    with_errors: int = 0
+    failed: int = 0
+    source_deleted: int = 0
+    waiting: int = 0
+    lost: int = 0
+    steps: int = 0
+    retries: int = 0
+    images: int = 0
+    bytes: int = 0
+    forms: int = 0
+    copies_issued: int = 0
+    seconds: float = 0.0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def add_step(self, result: StepResult) -> None:
+        """A step is done."""
+        self.steps += 1
+        self.images += result.images_copied
+        self.bytes += result.bytes_copied
+        self.forms += result.forms
+        for stage, seconds in result.seconds.items():
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+
+    def add_finish(self, funnel_id: Any, result: FinishResult) -> None:
+        """A funnel is completed."""
+        self.completed += 1
+        self.images += result.images_copied
+        self.bytes += result.bytes_copied
+        if result.errors:
+            self.with_errors += 1
+            self.add_problem(f"funnel {funnel_id} completed with {len(result.errors)} errors: {result.errors[0]}")
+
+    def add_problem(self, sentence: str) -> None:
+        """Keep the first hundred sentences: enough to act on, bounded however much goes wrong."""
+        if len(self.problems) < _PROBLEMS_KEPT:
+            self.problems.append(sentence)
+
+    def as_document(self) -> dict[str, Any]:
+        """For the record and for `--json`."""
+        figures = asdict(self)
+        figures["seconds"] = round(self.seconds, 3)
+        figures["stage_seconds"] = {stage: round(s, 3) for stage, s in self.stage_seconds.items()}
+        return figures
+
+
+_PROBLEMS_KEPT = 100

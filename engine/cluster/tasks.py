@@ -1,0 +1,152 @@
+"""What runs in Ray's workers. Errors come back as values: only a worker that died comes back as an exception.
+
+``max_retries=0``: attempts have one owner, and that is MongoDB. What steps share (settings, copy actors, the plan)
+is fetched once a worker, not once a step: it travels as a reference inside a list, which Ray does not resolve.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import ray
+
+from engine.cluster.copiers import ActorPoolCopier
+from engine.core.errors import PlanOutdated
+from engine.core.model import (
+    Claim,
+    FinishResult,
+    FunnelPlan,
+    Laid,
+    Rejected,
+    SourceGone,
+    StepResult,
+    StepWork,
+    Waits,
+)
+from engine.core.policy import Decision, decide
+from engine.flow.complete import finish_funnel
+from engine.flow.context import FunnelContext
+from engine.flow.layout import lay_out
+from engine.flow.step import clone_step
+from engine.settings import Settings
+from engine.wiring import store_for
+
+Value = TypeVar("Value")
+Ref = Any
+"""A Ray ObjectRef."""
+
+_log = logging.getLogger("funnel_clone.tasks")
+
+# Plans that a worker keeps: more than the funnels that a pass has in hand.
+_KEPT = 32
+_kept: OrderedDict[str, Any] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all tasks of a pass share."""
+
+    settings: Settings
+    copy_actors: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskError:
+    """Why a task came to nothing, and what to do about it."""
+
+    decision: Literal["retry", "fail", "drop", "replan"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutSummary:
+    """What the driver needs of a plan; the plan itself stays in Ray's memory, for the steps."""
+
+    outcome: Laid | Waits | SourceGone | Rejected | None
+    """Without the plan's maps: ``Laid`` is told by None."""
+    steps: tuple[StepWork, ...] = ()
+    steps_total: int = 0
+    steps_done: int = 0
+    images: int = 0
+    images_done: tuple[Any, ...] = ()
+    scope: str = ""
+
+
+def lay_out_funnel(shared: list[Ref], claim: Claim) -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
+    """Lay out one funnel."""
+    pass_ = _once(shared[0])
+
+    def work() -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
+        outcome = lay_out(store_for(pass_.settings.mongo), claim, pass_.settings)
+        if not isinstance(outcome, Laid):
+            return LayoutSummary(outcome), None
+        plan = outcome.plan
+        return (
+            LayoutSummary(
+                outcome=None,
+                steps=plan.steps,
+                steps_total=plan.steps_total,
+                steps_done=plan.steps_done,
+                images=len(plan.images),
+                images_done=tuple(image.record_id for image in plan.images if image.uploaded),
+                scope=plan.scope,
+            ),
+            plan,
+        )
+
+    done = _by_value(f"layout of funnel {claim.funnel_id}", work)
+    return (done, None) if isinstance(done, TaskError) else done
+
+
+def clone_one_step(shared: list[Ref], plan: list[Ref], work: StepWork) -> StepResult | TaskError:
+    """Clone one step."""
+    return _by_value(f"step {work.step_id}", lambda: clone_step(work, _context(shared[0], plan[0])))
+
+
+def finish_one_funnel(shared: list[Ref], plan: list[Ref], funnel_id: Any) -> FinishResult | TaskError:
+    """Copy what no page shows, complete, tell users."""
+    return _by_value(f"end of funnel {funnel_id}", lambda: finish_funnel(_context(shared[0], plan[0])))
+
+
+def _context(shared: Ref, plan: Ref) -> FunnelContext:
+    key = f"context {plan.hex()}"
+    if key not in _kept:
+        pass_: Shared = _once(shared)
+        copier = ActorPoolCopier(pass_.copy_actors)
+        _keep(
+            key,
+            FunnelContext.of(
+                ray.get(plan), store_for(pass_.settings.mongo), copier, pass_.settings.copy.deadline_seconds
+            ),
+        )
+    _kept.move_to_end(key)
+    context: FunnelContext = _kept[key]
+    return context
+
+
+def _once(ref: Ref) -> Any:
+    key = ref.hex()
+    if key not in _kept:
+        _keep(key, ray.get(ref))
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def _keep(key: str, value: Any) -> None:
+    _kept[key] = value
+    while len(_kept) > _KEPT:
+        _kept.popitem(last=False)
+
+
+def _by_value(what: str, work: Callable[[], Value]) -> Value | TaskError:
+    try:
+        return work()
+    except PlanOutdated as error:
+        return TaskError("replan", str(error))
+    except Exception as error:  # noqa: BLE001 - policy says what each means; none may end the worker
+        decision = decide(error)
+        if decision is not Decision.DROP:
+            _log.warning("%s: %s: %s", what, type(error).__name__, error, exc_info=decision is Decision.FAIL)
+        return TaskError(decision.value, str(error) or type(error).__name__)

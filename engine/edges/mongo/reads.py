@@ -1,0 +1,84 @@
+"""What people look at: the state of clones, the lease, the last passes. Never used for a decision of the engine."""
+
+from typing import Any
+
+from engine.edges import pipelines
+from engine.edges.mongo.client import Document, Store, find_by_text, translated
+from engine.edges.mongo.leases import PASS_LEASE
+
+_LISTED = {
+    "name": 1,
+    "account_id": 1,
+    "original_funnel_id": 1,
+    "pending": 1,
+    "in_progress": 1,
+    "original_funnel_deleted": 1,
+    "error": 1,
+    "clone": 1,
+    "updatedAt": 1,
+}
+
+
+def find_clone(store: Store, text: str) -> Document | None:
+    """A clone, or a request for one, whose id reads ``text``; None where there is none."""
+    funnel = find_by_text(store.funnels, text, _LISTED)
+    is_clone = funnel is not None and ("original_funnel_id" in funnel or "clone" in funnel)
+    return funnel if is_clone else None
+
+
+def steps_of(store: Store, funnel_id: Any) -> list[Document]:
+    """The steps of a clone, without their text, oldest first."""
+    fields = {"name": 1, "pending": 1, "in_progress": 1, "original_step_id": 1, "clone": 1, "updatedAt": 1}
+    with translated(f"steps of funnel {funnel_id}"):
+        return list(store.steps.find({"funnel_id": funnel_id}, fields).sort("_id", 1))
+
+
+def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
+    """(images that stand, images in all) of a clone."""
+    with translated(f"images of funnel {funnel_id}"):
+        total = store.images.count_documents({"ref_id": funnel_id})
+        done = store.images.count_documents({"ref_id": funnel_id, "uploaded": True})
+    return done, total
+
+
+def list_clones(store: Store, limit: int) -> list[Document]:
+    """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
+    waiting = {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
+    ended = {"clone.state": {"$in": ["completed", "failed", "cancelled", "source_deleted"]}, "clone.run": {"$exists": True}}
+    with translated("funnels"):
+        in_work = list(store.funnels.find({"in_progress": True}, _LISTED).sort("_id", 1).limit(limit))
+        asked = list(store.funnels.find(waiting, _LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
+        done = list(store.funnels.find(ended, _LISTED).sort("_id", -1).limit(limit))
+    return in_work + asked + done
+
+
+def count_by_state(store: Store) -> dict[str, int]:
+    """How many clones are in which state; counted on the scan's and the state's indexes."""
+    waiting = {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
+    with translated("funnels"):
+        counts = {
+            "asked": store.funnels.count_documents({**waiting, "clone.next_try_at": None}),
+            "waiting": store.funnels.count_documents({**waiting, "clone.next_try_at": {"$ne": None}}),
+            "cloning": store.funnels.count_documents({"in_progress": True}),
+        }
+        for state in ("completed", "failed", "cancelled", "source_deleted"):
+            counts[state] = store.funnels.count_documents(
+                {"clone.state": state, "clone.run": {"$exists": True}, "pending": {"$ne": True}}
+            )
+    return counts
+
+
+def lease(store: Store) -> Document | None:
+    """Who holds the pass's lease; ``live`` tells whether it runs still. None where no pass ever ran."""
+    stages = [
+        {"$match": {"_id": PASS_LEASE}},
+        {"$project": {"pass": 1, "owner": 1, "expires_at": 1, "live": {"$gt": ["$expires_at", "$$NOW"]}}},
+    ]
+    with translated("lease of the pass"):
+        return next(iter(store.leases.aggregate(stages)), None)
+
+
+def last_passes(store: Store, limit: int) -> list[Document]:
+    """The records of the latest passes, newest first."""
+    with translated("passes"):
+        return list(store.passes.find({}).sort("started_at", -1).limit(limit))

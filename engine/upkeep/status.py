@@ -1,0 +1,91 @@
+"""The state of clones as documents for people, scripts and notebooks. Reads only."""
+
+from typing import Any
+
+from engine.edges.mongo import reads
+from engine.edges.mongo.client import Document, Store
+
+
+def overview(store: Store, limit: int) -> dict[str, Any]:
+    """Counts by state, who holds the lease, the last passes, and up to ``limit`` clones of each kind."""
+    lease = reads.lease(store)
+    return {
+        "counts": reads.count_by_state(store),
+        "pass": lease["owner"] if lease is not None and lease["live"] else None,
+        "passes": reads.last_passes(store, 5),
+        "clones": [_line(funnel) for funnel in reads.list_clones(store, limit)],
+    }
+
+
+def one(store: Store, text: str) -> dict[str, Any] | None:
+    """All that is known of one clone; None where no clone's id reads ``text``."""
+    funnel = reads.find_clone(store, text)
+    if funnel is None:
+        return None
+    line = _line(funnel)
+    steps = [step for step in reads.steps_of(store, funnel["_id"]) if step.get("original_step_id") is not None]
+    images_done, images_total = reads.image_counts(store, funnel["_id"])
+    clone = _mapping(funnel.get("clone"))
+    return {
+        **line,
+        "steps_done": sum(_step_state(step) == "done" for step in steps),
+        "steps_total": max(len(steps), line["steps_total"]),
+        "images_done": images_done,
+        "images_total": max(images_total, line["images_total"]),
+        "run": clone.get("run", 0),
+        "epoch": clone.get("epoch", 0),
+        "pass": clone.get("pass"),
+        "next_try_at": clone.get("next_try_at"),
+        "started_at": clone.get("started_at"),
+        "finished_at": clone.get("finished_at"),
+        "steps": [
+            {
+                "step_id": str(step["_id"]),
+                "original_step_id": str(step["original_step_id"]),
+                "name": str(step.get("name", "")),
+                "state": _step_state(step),
+                "attempts": _mapping(step.get("clone")).get("attempts", 0),
+            }
+            for step in steps
+        ],
+    }
+
+
+def state_of(funnel: Document) -> str:
+    """The contract's table, read from the flags: they are the truth, ``clone.state`` only names them."""
+    if funnel.get("in_progress") is True:
+        return "cloning"
+    state = _mapping(funnel.get("clone")).get("state")
+    if funnel.get("pending") is True:
+        return "waiting" if state == "waiting" else "asked"
+    if state in ("completed", "failed", "cancelled", "source_deleted"):
+        return str(state)
+    return "source_deleted" if funnel.get("original_funnel_deleted") is True else "completed"
+
+
+def _line(funnel: Document) -> dict[str, Any]:
+    clone = _mapping(funnel.get("clone"))
+    progress = _mapping(clone.get("progress"))
+    errors = clone.get("errors") or (funnel.get("error") if state_of(funnel) != "completed" else None)
+    return {
+        "funnel_id": str(funnel["_id"]),
+        "name": str(funnel.get("name", "")),
+        "account_id": str(funnel.get("account_id")),
+        "original_funnel_id": str(funnel.get("original_funnel_id")),
+        "state": state_of(funnel),
+        "attempts": clone.get("attempts", 0),
+        "reason": clone.get("reason"),
+        "errors": [str(error) for error in errors] if isinstance(errors, list) else [],
+        **{key: progress.get(key, 0) for key in ("steps_done", "steps_total", "images_done", "images_total")},
+        "updated_at": funnel.get("updatedAt"),
+    }
+
+
+def _step_state(step: Document) -> str:
+    if step.get("in_progress") is True:
+        return "cloning"
+    return "pending" if step.get("pending") is True else "done"
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
