@@ -1,0 +1,57 @@
+"""The demo's work: sample funnels brought into embedded servers, cloned by a pass, each clone checked by the oracle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.cluster.report import PassReport, Snapshot
+from engine.cluster.session import run_pass
+from engine.edges.mongo import indexes, requests
+from engine.edges.mongo.client import Store
+from engine.settings import Settings
+from engine.upkeep.invariants import Violation, check_clone, snapshot
+from engine.upkeep.samples import Sample, bring_in
+
+
+@dataclass(frozen=True)
+class Cloned:
+    """A sample, its clone, and what the oracle says of it."""
+
+    sample: Sample
+    clone_id: Any
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demo did."""
+
+    report: PassReport
+    clones: tuple[Cloned, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Every clone is what it should be."""
+        return self.report.state == "done" and not any(cloned.violations for cloned in self.clones)
+
+
+def clone_samples(
+    store: Store, s3_client: Any, settings: Settings, show: Callable[[Snapshot], None], say: Callable[[str], None]
+) -> DemoReport:
+    """Bring in the samples, ask for a clone of each, run a pass to its end, check each clone against its original."""
+    indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))
+    endpoint_url = settings.s3.endpoint_url or ""
+    samples = bring_in(store.db, s3_client, settings.s3.bucket, endpoint_url)
+    say(f"{len(samples)} sample funnels brought in: {sum(s.pages for s in samples)} pages, {sum(s.images for s in samples)} pictures")
+    before = [snapshot(store.db, s3_client, sample.funnel_id) for sample in samples]
+    clone_ids = [
+        requests.insert_requests(store, sample.funnel_id, f"{sample.name} (Clone)", sample.account_id, 1)[0]
+        for sample in samples
+    ]
+    report = run_pass(settings, drain=True, show=show)
+    say("Checking every clone against its original")
+    clones = tuple(
+        Cloned(sample, clone_id, tuple(check_clone(store.db, s3_client, clone_id, original_before=seen)))
+        for sample, clone_id, seen in zip(samples, clone_ids, before, strict=True)
+    )
+    return DemoReport(report, clones)
