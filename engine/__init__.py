@@ -27,7 +27,7 @@ Around it:
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name
-- ``cli``            the command ``funnel-clone``
+- ``cli/``           the command ``funnel-clone``
 
 Imports go one way: cli > configuration > upkeep > cluster, local > wiring > flow > edges > telemetry > settings > core.
 
