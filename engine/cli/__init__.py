@@ -1,4 +1,4 @@
-"""``funnel-clone COMMAND [ARGS] [overrides]``: what people and scripts call. Commands are thin; the engine does the work."""
+"""``funnel-clone COMMAND [ARGS] [overrides]``: what people and scripts call; thin."""
 
 from engine.cli.main import main
 

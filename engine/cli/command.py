@@ -30,7 +30,12 @@ def standard_options(function: Function) -> Function:
         function
     )
     return click.option(
-        "--settings", is_flag=True, is_eager=True, expose_value=False, callback=_list_settings, help="List all settings."
+        "--settings",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_list_settings,
+        help="List all settings.",
     )(function)
 
 

@@ -62,4 +62,4 @@ def exit_code_of(report: PassReport) -> int:
     if report.refused:
         return EXIT_DONE
     found = report.figures["failed"] or report.figures["with_errors"] or report.figures["problems"]
-    return EXIT_PROBLEMS if found or report.state not in ("done",) else EXIT_DONE
+    return EXIT_PROBLEMS if found or report.state != "done" else EXIT_DONE

@@ -5,7 +5,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standard_options, stdout_console
+from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, stdout_console
 from engine.edges.mongo.client import open_store, require_transactions
 from engine.upkeep import status as reading
 

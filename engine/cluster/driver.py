@@ -75,7 +75,12 @@ class Driver:
             # The record before the lease: the next pass must not begin before this one is written down.
             passes.finish(store, pass_id, state, figures)
             leases.release(store, pass_id)
-            emit(Event.PASS_ENDED, pass_id=pass_id, state=state, **{k: figures[k] for k in ("funnels", "completed", "failed")})
+            emit(
+                Event.PASS_ENDED,
+                pass_id=pass_id,
+                state=state,
+                **{k: figures[k] for k in ("funnels", "completed", "failed")},
+            )
         return state, figures
 
     def snapshot(self) -> Snapshot | None:
@@ -104,10 +109,9 @@ def driver_name(settings: MongoSettings) -> str:
 
 def start_driver(settings: Settings, *, drain: bool) -> Any | None:
     """Make the driver actor; None where one of this database lives in the cluster already."""
-    actor = ray.remote(num_cpus=settings.ray.actor_cpus, max_concurrency=4, max_restarts=0)(Driver)
+    remote: Any = ray.remote  # its overloads do not know max_concurrency
+    actor = remote(num_cpus=settings.ray.actor_cpus, max_concurrency=4, max_restarts=0)(Driver)
     try:
         return actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE).remote(settings, drain=drain)
     except ValueError:  # ActorAlreadyExistsError in newer versions is one, too
         return None
-
-

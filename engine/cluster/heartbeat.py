@@ -92,4 +92,3 @@ class Heartbeat(threading.Thread):
         news = [(claim, p) for claim, p in self.pulse.progress if self._written.get(scope_of(claim)) != p]
         leases.write_progress(self._store, news)
         self._written = {scope_of(claim): p for claim, p in self.pulse.progress}
-

@@ -11,6 +11,9 @@ from engine.settings import Settings
 
 Ref = Any
 
+# Ray's overloads know neither all of its options nor functions of several results.
+_remote: Any = ray.remote
+
 
 class Launcher:
     """Owns what all tasks of a pass share: settings and copy actors, put into Ray's memory once.
@@ -24,9 +27,9 @@ class Launcher:
         self._actors = tuple(start_copy_actors(settings, settings.copy.actors))
         self._shared = [ray.put(tasks.Shared(settings, self._actors))]
         small = {"num_cpus": settings.ray.task_cpus, "max_retries": 0}
-        self._layout = ray.remote(**small, num_returns=2)(tasks.lay_out_funnel)
-        self._step = ray.remote(**small)(tasks.clone_one_step)
-        self._finish = ray.remote(**small)(tasks.finish_one_funnel)
+        self._layout = _remote(**small, num_returns=2)(tasks.lay_out_funnel)
+        self._step = _remote(**small)(tasks.clone_one_step)
+        self._finish = _remote(**small)(tasks.finish_one_funnel)
 
     def layout(self, claim: Claim) -> tuple[Ref, Ref]:
         """Start a layout; returns references of its summary and its plan."""

@@ -70,5 +70,7 @@ def _report(running: Any) -> PassReport:
             raise error.cause from None
         raise
     except ray.exceptions.RayActorError as error:
-        raise ServiceUnreachable(f"the driver of the pass died: {error}; the next pass goes on where it stood") from error
+        raise ServiceUnreachable(
+            f"the driver of the pass died: {error}; the next pass goes on where it stood"
+        ) from error
     return report

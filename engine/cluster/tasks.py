@@ -115,12 +115,9 @@ def _context(shared: Ref, plan: Ref) -> FunnelContext:
     if key not in _kept:
         pass_: Shared = _once(shared)
         copier = ActorPoolCopier(pass_.copy_actors)
-        _keep(
-            key,
-            FunnelContext.of(
-                ray.get(plan), store_for(pass_.settings.mongo), copier, pass_.settings.copy.deadline_seconds
-            ),
-        )
+        funnel_plan: FunnelPlan = _fetch(plan)
+        deadline_s = pass_.settings.copy.deadline_seconds
+        _keep(key, FunnelContext.of(funnel_plan, store_for(pass_.settings.mongo), copier, deadline_s))
     _kept.move_to_end(key)
     context: FunnelContext = _kept[key]
     return context
@@ -129,9 +126,13 @@ def _context(shared: Ref, plan: Ref) -> FunnelContext:
 def _once(ref: Ref) -> Any:
     key = ref.hex()
     if key not in _kept:
-        _keep(key, ray.get(ref))
+        _keep(key, _fetch(ref))
     _kept.move_to_end(key)
     return _kept[key]
+
+
+def _fetch(ref: Ref) -> Any:
+    return ray.get(ref)
 
 
 def _keep(key: str, value: Any) -> None:

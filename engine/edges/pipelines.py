@@ -41,7 +41,7 @@ def due() -> Stage:
 
 
 def claimed_by_dead_pass(pass_id: str) -> tuple[Stage, Stage]:
-    """Filters: claims of a pass that is not ``pass_id``, the holder of the lease. Two index ranges of ``clone_held``."""
+    """Filters: claims of another pass than ``pass_id``, which holds the lease. Two ranges of index ``clone_held``."""
     ours = {"in_progress": True, "clone.state": "cloning"}
     return ({**ours, "clone.pass": {"$lt": pass_id}}, {**ours, "clone.pass": {"$gt": pass_id}})
 
@@ -88,7 +88,7 @@ def held(claim_: Claim) -> Stage:
 
 
 def laid_out(
-    ordered_steps: Sequence[DocId], live_chat_widget: bool | None, progress: Mapping[str, int]
+    ordered_steps: Sequence[DocId], *, live_chat_widget: bool | None, progress: Mapping[str, int]
 ) -> list[Stage]:
     """The funnel's own part of the layout: steps in the original's order, then whatever else stood there (B11)."""
     mine = {"$literal": list(ordered_steps)}

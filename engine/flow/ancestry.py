@@ -22,7 +22,11 @@ def obstacle(store: Store, claim: Claim, original: dict[str, Any]) -> Waits | Re
         return Rejected(f"funnel {claim.funnel_id} is its own original")
     state = (original.get("clone") or {}).get("state")
     if not _unfinished(original):
-        return Rejected(f"original {claim.original_id} is itself a clone that {_ENDS[state]}") if state in _PARKED else None
+        return (
+            Rejected(f"original {claim.original_id} is itself a clone that {_ENDS[state]}")
+            if state in _PARKED
+            else None
+        )
     ancestor: dict[str, Any] | None = original
     for _ in range(MAX_CHAIN):
         if ancestor is None or not _unfinished(ancestor):

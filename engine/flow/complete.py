@@ -1,4 +1,4 @@
-"""Complete: how a funnel ends. Each end is one transaction of flags and event, so that users hear exactly once (B20)."""
+"""Complete: how a funnel ends. Each end is one transaction of flags and event: users hear exactly once (B20)."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -30,8 +30,6 @@ def finish_funnel(context: FunnelContext) -> FinishResult:
     payload: dict[str, object] = {"funnel_id": str(claim.funnel_id), "status": "completed"}
     if errors:
         payload["errors"] = len(errors)
-    images_failed = sum(error.startswith("image ") for error in errors)
-    images_total = len(context.plan.images)
     ends.end(
         context.store,
         claim,
@@ -40,12 +38,7 @@ def finish_funnel(context: FunnelContext) -> FinishResult:
         {
             "clone.errors": list(errors),
             "clone.proof": _digest(steps),
-            "clone.progress": {
-                "steps_done": context.plan.steps_total,
-                "steps_total": context.plan.steps_total,
-                "images_done": max(0, images_total - images_failed),
-                "images_total": images_total,
-            },
+            "clone.progress": _progress(context.plan, errors),
         },
     )
     return FinishResult(
@@ -97,12 +90,22 @@ def _copy_the_rest(context: FunnelContext) -> CopiedImages:
 def _errors(context: FunnelContext) -> tuple[str, ...]:
     """Everything that could not be cloned: of pages, of images that no page shows, of records without a key."""
     plan: FunnelPlan = context.plan
-    of_images: Sequence[Failure] = [
+    of_images = [
         Failure("image", record["source_key"], record["clone"]["error"])
         for record in ends.read_failed_images(context.store, plan.claim)
     ]
     sentences = {*ends.read_errors(context.store, plan.claim), *map(str, of_images), *map(str, plan.failures)}
     return tuple(sorted(sentences))
+
+
+def _progress(plan: FunnelPlan, errors: Sequence[str]) -> dict[str, int]:
+    images_failed = sum(error.startswith("image ") for error in errors)
+    return {
+        "steps_done": plan.steps_total,
+        "steps_total": plan.steps_total,
+        "images_done": max(0, len(plan.images) - images_failed),
+        "images_total": len(plan.images),
+    }
 
 
 def _digest(steps: ends.StepsLeft) -> str:

@@ -51,12 +51,16 @@ def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedI
 def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedImages:
     """Copy those of ``images`` whose record does not say ``uploaded``, then say so. Safe to repeat."""
     to_copy = [image for image in images if not image.uploaded]
-    outcomes = context.copier.copy([context.order(image) for image in to_copy], context.copy_deadline_s) if to_copy else []
+    outcomes = (
+        context.copier.copy([context.order(image) for image in to_copy], context.copy_deadline_s) if to_copy else []
+    )
     unreachable = next((outcome for outcome in outcomes if outcome.failure and outcome.transient), None)
     if unreachable is not None:
         raise ObjectStoreUnavailable(f"object {unreachable.key}: {unreachable.failure}")
     standing = [image for image, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is None]
-    failed = tuple((i, outcome.failure) for i, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is not None)
+    failed = tuple(
+        (i, outcome.failure) for i, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is not None
+    )
     pages.mark_images(
         context.store,
         context.plan.claim,

@@ -122,7 +122,12 @@ def _gone_for_good(steps: Sequence[_PlannedStep], made: structure.Made) -> struc
 
 
 def _make(
-    store: Store, claim: Claim, original: Document, steps: list[_PlannedStep], images: PlannedImages, made: structure.Made
+    store: Store,
+    claim: Claim,
+    original: Document,
+    steps: list[_PlannedStep],
+    images: PlannedImages,
+    made: structure.Made,
 ) -> None:
     """Take over what is unfinished, then make what is missing: in this order, so that no late writer spoils a plan."""
     structure.raise_epochs(store, claim, made, [step.step_id for step in steps if not step.done and not step.make_step])
@@ -133,8 +138,14 @@ def _make(
         "images_total": len(images.works),
     }
     widget = original.get("live_chat_widget")
-    update = laid_out([step.step_id for step in steps], widget if isinstance(widget, bool) else None, progress)
-    for missing_steps, missing_images in _batches([s for s in steps if s.make_step or s.make_components], images.missing):
+    update = laid_out(
+        [step.step_id for step in steps],
+        live_chat_widget=widget if isinstance(widget, bool) else None,
+        progress=progress,
+    )
+    for missing_steps, missing_images in _batches(
+        [s for s in steps if s.make_step or s.make_components], images.missing
+    ):
 
         def build(
             now: datetime, batch: Sequence[_PlannedStep] = missing_steps, pictures: Sequence[Document] = missing_images

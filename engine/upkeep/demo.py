@@ -42,7 +42,8 @@ def clone_samples(
     indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))
     endpoint_url = settings.s3.endpoint_url or ""
     samples = bring_in(store.db, s3_client, settings.s3.bucket, endpoint_url)
-    say(f"{len(samples)} sample funnels brought in: {sum(s.pages for s in samples)} pages, {sum(s.images for s in samples)} pictures")
+    pages, pictures = sum(sample.pages for sample in samples), sum(sample.images for sample in samples)
+    say(f"{len(samples)} sample funnels brought in: {pages} pages, {pictures} pictures")
     before = [snapshot(store.db, s3_client, sample.funnel_id) for sample in samples]
     clone_ids = [
         requests.insert_requests(store, sample.funnel_id, f"{sample.name} (Clone)", sample.account_id, 1)[0]

@@ -204,7 +204,9 @@ def possible_ids(text: str) -> list[DocId]:
     return ids
 
 
-def find_by_text(collection: Collection[Document], text: str, fields: Mapping[str, Any] | None = None) -> Document | None:
+def find_by_text(
+    collection: Collection[Document], text: str, fields: Mapping[str, Any] | None = None
+) -> Document | None:
     """The document whose ``_id`` reads ``text``; None where there is none."""
     with translated(f"{collection.name} {text}"):
         return collection.find_one({"_id": {"$in": possible_ids(text)}}, fields)

@@ -42,8 +42,7 @@ def read_steps_left(store: Store, claim: Claim) -> StepsLeft:
     unfinished = [
         step["_id"]
         for step in steps
-        if step.get("original_step_id") is not None
-        and (step.get("pending") is True or step.get("in_progress") is True)
+        if step.get("original_step_id") is not None and (step.get("pending") is True or step.get("in_progress") is True)
     ]
     proofs = [(str(step["_id"]), step.get("clone", {}).get("proof", {})) for step in steps]
     return StepsLeft(unfinished, proofs)

@@ -31,7 +31,10 @@ class Index:
 
 
 def _ours(*fields: str) -> dict[str, Any]:
-    return {"unique": True, "partialFilterExpression": {name: {"$exists": True} for name in ("clone.funnel_id", *fields)}}
+    return {
+        "unique": True,
+        "partialFilterExpression": {name: {"$exists": True} for name in ("clone.funnel_id", *fields)},
+    }
 
 
 OWN = (
@@ -65,7 +68,12 @@ SHARED = (
     Index("support_tokens", "clone_token_domain", (("domain", 1),)),
     Index("users", "clone_account_users", (("account", 1), ("active", 1))),
     # What `status` and the console list.
-    Index("funnels", "clone_state", (("clone.state", 1), ("_id", -1)), {"partialFilterExpression": {"clone.run": {"$exists": True}}}),
+    Index(
+        "funnels",
+        "clone_state",
+        (("clone.state", 1), ("_id", -1)),
+        {"partialFilterExpression": {"clone.run": {"$exists": True}}},
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from engine.core.model import Claim, DocId
 from engine.edges.mongo.client import Store, translated
 from engine.edges.mongo.scan import Turn
 
-PASS_LEASE = "pass"
+PASS_LEASE = "pass"  # noqa: S105 - the name of a lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def acquire(store: Store, pass_id: str, owner: str, ttl_s: float) -> Lease | Hol
     ]
     with translated("lease of the pass"):
         try:
-            lease = store.leases.find_one_and_update(free, taken, upsert=True, return_document=ReturnDocument.AFTER)
+            lease = store.leases.find_one_and_update(free, taken, upsert=True, return_document=ReturnDocument.AFTER) or {}
         except DuplicateKeyError:
             holder = store.leases.find_one({"_id": PASS_LEASE}) or {}
             return Holder(str(holder.get("pass", "")), str(holder.get("owner", "unknown")))

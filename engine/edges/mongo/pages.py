@@ -95,8 +95,9 @@ def find_forms(store: Store, secret_ids: Sequence[str], copy_ids: Sequence[DocId
     """The originals among ``secret_ids``, oldest first, and which of the copies exist, in one command."""
     with translated(f"forms {', '.join(secret_ids)}"):
         found = list(
-            store.forms.find({"$or": [{"form_secret_id": {"$in": list(secret_ids)}}, {"_id": {"$in": list(copy_ids)}}]})
-            .sort("_id", 1)
+            store.forms.find(
+                {"$or": [{"form_secret_id": {"$in": list(secret_ids)}}, {"_id": {"$in": list(copy_ids)}}]}
+            ).sort("_id", 1)
         )
     copies = set(copy_ids)
     return [form for form in found if form["_id"] not in copies], {f["_id"] for f in found if f["_id"] in copies}
@@ -140,7 +141,9 @@ def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> None
         if page.new_forms:
             store.forms.insert_many(page.new_forms, ordered=False, session=session)
         fence = {"clone.epoch": claim.epoch}
-        components = store.components.replace_one({"_id": work.components_id, **fence}, page.components, session=session)
+        components = store.components.replace_one(
+            {"_id": work.components_id, **fence}, page.components, session=session
+        )
         step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
         if components.matched_count != 1 or step.matched_count != 1:
             raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")

@@ -44,7 +44,10 @@ def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
 def list_clones(store: Store, limit: int) -> list[Document]:
     """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
     waiting = {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
-    ended = {"clone.state": {"$in": ["completed", "failed", "cancelled", "source_deleted"]}, "clone.run": {"$exists": True}}
+    ended = {
+        "clone.state": {"$in": ["completed", "failed", "cancelled", "source_deleted"]},
+        "clone.run": {"$exists": True},
+    }
     with translated("funnels"):
         in_work = list(store.funnels.find({"in_progress": True}, _LISTED).sort("_id", 1).limit(limit))
         asked = list(store.funnels.find(waiting, _LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
@@ -70,7 +73,7 @@ def count_by_state(store: Store) -> dict[str, int]:
 
 def lease(store: Store) -> Document | None:
     """Who holds the pass's lease; ``live`` tells whether it runs still. None where no pass ever ran."""
-    stages = [
+    stages: list[Document] = [
         {"$match": {"_id": PASS_LEASE}},
         {"$project": {"pass": 1, "owner": 1, "expires_at": 1, "live": {"$gt": ["$expires_at", "$$NOW"]}}},
     ]

@@ -79,7 +79,9 @@ def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:
     }
     fields = {"original_step_id": 1, "pending": 1, "in_progress": 1, "in_hand": in_hand}
     with translated(f"clone {funnel_id}"):
-        steps = store.steps.aggregate([{"$match": {"funnel_id": funnel_id}}, {"$sort": {"_id": 1}}, {"$project": fields}])
+        steps = store.steps.aggregate(
+            [{"$match": {"funnel_id": funnel_id}}, {"$sort": {"_id": 1}}, {"$project": fields}]
+        )
         states = [
             StepState(
                 step_id=step["_id"],

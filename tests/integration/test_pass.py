@@ -1,0 +1,182 @@
+"""Passes in a real Ray: the driver's window, the lease, the drain, the retries; the oracle judges each clone."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from engine.cluster.report import PassReport, Snapshot
+from engine.cluster.session import run_pass
+from engine.edges.mongo import indexes, leases
+from engine.edges.mongo.client import Store
+from engine.settings import Settings
+from engine.upkeep.invariants import snapshot
+from tests.funnels import build_funnel, request_clone
+from tests.invariants import assert_sound
+
+Build = Callable[..., ObjectId]
+
+
+@pytest.fixture
+def build(database: Any, s3: Any, bucket: str) -> Build:
+    """Builds small originals."""
+    small = {"steps": 4, "images": 5, "image_bytes": 2_000, "forms": 1, "html_bytes": 3_000, "components_bytes": 3_000}
+    return lambda **options: build_funnel(database, s3, bucket, **{**small, **options})
+
+
+def drain(settings: Settings, show: Callable[[Snapshot], None] = lambda _: None) -> PassReport:
+    return run_pass(settings, drain=True, show=show)
+
+
+def most_at_once(store: Store) -> int:
+    """From recorded begins and ends of steps; of equal times the end comes first."""
+    marks = []
+    for step in store.steps.find({"clone.finished_at": {"$exists": True}}):
+        marks += [(step["clone"]["started_at"], 1), (step["clone"]["finished_at"], -1)]
+    running = most = 0
+    for _, change in sorted(marks):
+        running += change
+        most = max(most, running)
+    return most
+
+
+@pytest.mark.parametrize("concurrency", [2, 5])
+def test_b12_never_more_steps_than_the_limit_run_over_all_funnels(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build, concurrency: int
+) -> None:
+    settings = replace(settings, steps=replace(settings.steps, concurrency=concurrency))
+    originals = [build(account=ObjectId()) for _ in range(2)]
+    before = {original: snapshot(database, s3, original) for original in originals}
+    clones = {request_clone(database, original): original for original in originals for _ in range(2)}
+    seen: list[Snapshot] = []
+    report = drain(settings, seen.append)
+    assert (report.state, report.figures["completed"], report.figures["failed"]) == ("done", 4, 0), report
+    assert report.figures["steps"] == 16
+    assert report.figures["images"] == report.figures["copies_issued"] == 20, "D9: each image once, whoever shows it"
+    assert 1 < most_at_once(store) <= concurrency
+    for clone_id, original in clones.items():
+        assert_sound(database, s3, clone_id, before[original])
+    record = store.passes.find_one({"_id": report.pass_id}) or {}
+    assert (record["state"], record["completed"], record["drain"]) == ("done", 4, True)
+    assert record["finished_at"] >= record["started_at"]
+    assert all(funnel.progress["steps_done"] <= 4 for shown in seen for funnel in shown.funnels)
+
+
+def test_b3_a_pass_takes_three_and_a_drain_all(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
+) -> None:
+    original = build(steps=1, images=1, forms=0)
+    for _ in range(5):
+        request_clone(database, original)
+    first = run_pass(settings, drain=False, show=lambda _: None)
+    assert (first.state, first.figures["funnels"], first.figures["completed"]) == ("done", 3, 3)
+    rest = drain(settings)
+    assert rest.figures["completed"] == 2
+    assert drain(settings).figures["funnels"] == 0
+
+
+def test_a_second_pass_at_the_same_time_is_refused_and_says_by_whom(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
+) -> None:
+    leases.acquire(store, "another", "somebody else", 60)
+    clone_id = request_clone(database, build())
+    report = drain(settings)
+    assert (report.state, report.figures["funnels"]) == ("refused", 0)
+    assert "somebody else" in (report.refused or "")
+    assert "clone" not in (store.funnels.find_one({"_id": clone_id}) or {})
+
+
+def test_two_passes_started_together_clone_each_funnel_once(
+    ray_cluster: Any, settings: Settings, database: Any, s3: Any, build: Build
+) -> None:
+    original = build()
+    clones = [request_clone(database, original) for _ in range(3)]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: drain(settings), range(2)))
+    assert sorted(report.state for report in reports) == ["done", "refused"]
+    for clone_id in clones:
+        assert_sound(database, s3, clone_id, None)
+
+
+def test_d15_d16_the_end_of_a_pass_leaves_lease_free_and_no_flag_up(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
+) -> None:
+    request_clone(database, build())
+    drain(settings)
+    assert store.funnels.count_documents({"$or": [{"pending": True}, {"in_progress": True}]}) == 0
+    assert store.steps.count_documents({"$or": [{"pending": True}, {"in_progress": True}]}) == 0
+    assert store.outbox.count_documents({"event": "funnel_cloning_completed"}) == 1
+    assert isinstance(leases.acquire(store, "next", "somebody", 60), leases.Lease)
+
+
+def test_a_bad_page_fails_its_funnel_and_holds_up_no_other(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    bad, good = build(), build()
+    store.components.update_one({"funnel_id": bad}, {"$set": {"components": 5}})
+    poisoned, fine = request_clone(database, bad), request_clone(database, good)
+    report = drain(settings)
+    assert (report.figures["completed"], report.figures["failed"]) == (1, 1)
+    assert_sound(database, s3, fine, None)
+    funnel = store.funnels.find_one({"_id": poisoned}) or {}
+    assert (funnel["pending"], funnel["in_progress"], funnel["clone"]["state"]) == (False, False, "failed")
+    assert "components is int, not text" in funnel["error"][0]
+    unfinished = list(store.steps.find({"funnel_id": poisoned, "pending": True}))
+    assert [step["in_progress"] for step in unfinished] == [False], "the other pages of a bad funnel are done first"
+
+
+def test_a_step_that_fails_for_a_time_is_tried_again_and_its_funnel_parked_when_spent(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
+) -> None:
+    settings = replace(
+        settings,
+        steps=replace(settings.steps, attempts=2),
+        funnels=replace(settings.funnels, attempts=2, backoff_seconds=0.2),
+    )
+    original = build(steps=1)
+    page = store.steps.find_one({"funnel_id": original}) or {}
+    clone_id = request_clone(database, original)
+    # An original that is edited faster than it can be cloned: its version is never what the plan says.
+    store.steps.update_one({"_id": page["_id"]}, {"$set": {"version": float("nan")}})
+    report = drain(settings)
+    assert (report.figures["failed"], report.figures["waiting"]) == (1, 1)
+    funnel = store.funnels.find_one({"_id": clone_id}) or {}
+    assert (funnel["clone"]["state"], funnel["clone"]["attempts"]) == ("failed", 2)
+    assert str(page["_id"]) in funnel["error"][0]
+
+
+def test_a_page_that_is_edited_between_plan_and_work_is_planned_anew(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    original = build(steps=12, images=4)
+    clone_id = request_clone(database, original)
+    settings = replace(settings, steps=replace(settings.steps, concurrency=1))
+    edited: list[Any] = []
+
+    def edit_the_last(shown: Snapshot) -> None:
+        if shown.funnels and shown.funnels[0].phase == "steps" and not edited:
+            pages = list(store.steps.find({"funnel_id": original}, {"_id": 1}).sort("_id", 1))
+            edited.extend(page["_id"] for page in pages)
+            store.steps.update_many({"_id": {"$in": edited}}, {"$set": {"version": 99, "raw_html": "<p>edited</p>"}})
+
+    report = drain(settings, edit_the_last)
+    assert report.figures["completed"] == 1
+    assert edited, "the pass was over before it was seen"
+    clones = list(store.steps.find({"funnel_id": clone_id}))
+    assert [step["pending"] for step in clones] == [False] * 12
+    assert any(step["raw_html"] == "<p>edited</p>" for step in clones)
+
+
+def test_a_pass_without_the_shared_indexes_is_right_and_says_which_lack(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    clone_id = request_clone(database, build())
+    report = drain(settings)
+    assert "funnels.clone_asked" in report.missing_indexes
+    assert_sound(database, s3, clone_id, None)
+    indexes.ensure(store, indexes.SHARED)
+    again = drain(settings)
+    assert again.missing_indexes == ()
