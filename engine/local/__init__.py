@@ -1,0 +1,16 @@
+"""Embedded servers: MongoDB, S3 and Ray on this machine, for the demo, for ``up`` and for the tests.
+
+::
+
+    mongod        a one-member replica set
+    seaweed       S3 with one identity and a bucket
+    servers       both, started side by side
+    ray_cluster   a Ray of our own, behind a token
+      launch      a server on its leash: started, waited for, ended; every failure is one sentence
+        leash     the program between us and a server: ends it when we end, however we end
+      failures    the sentences
+      folders     private folders and files
+      ports       free ports
+
+All listen on 127.0.0.1 alone, report to nobody, and keep their logs in the folder they are given.
+"""

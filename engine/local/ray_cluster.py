@@ -1,0 +1,141 @@
+"""A Ray of our own: on this machine alone, behind a token, gone when we are.
+
+Ray listens where its node's address says, and takes a loopback address for the machine's outer one unless it is told
+that it is a single machine; so told, all of its processes listen on 127.0.0.1. Ray itself ends its processes with the
+process that started them: the kernel kills the ones it started, and those end the workers.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import ServiceUnreachable
+from engine.local.failures import tail
+from engine.local.folders import private_folder, write_private
+from engine.local.ports import LOOPBACK
+from engine.settings import RaySettings
+
+NAMESPACE = "funnel-clone"
+INSTEAD = "ray.address=…"
+SESSIONS_KEPT = 5
+CHECKOUT = Path(__file__).parents[2]
+"""The folder that ``engine`` lies in: workers import it from there, installed or not."""
+
+
+@contextmanager
+def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
+    """A Ray for the length of a ``with`` block, with this process connected to it; its logs stay in ``folder``.
+
+    One at a time in a process, entered in a thread that lives as long as the block: the kernel kills Ray's processes
+    when the thread that started them ends. Several processes may use one folder.
+
+    Raises:
+        ServiceUnreachable: It cannot be started.
+    """
+    folder = private_folder(folder.absolute())
+    token = folder / "token"
+    if not token.is_file():
+        write_private(token, secrets.token_hex(32))
+    _forget_old_sessions(folder)
+    with _short_path(folder) as short, _environment(token):
+        import ray  # noqa: PLC0415 - takes a second, and reads the environment
+
+        if ray.is_initialized():
+            raise ServiceUnreachable("This process works in a Ray already: end that one first")
+        try:
+            _start(ray, settings, short)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _start(ray: Any, settings: RaySettings, folder: Path) -> None:
+    try:
+        ray.init(
+            address="local",
+            namespace=NAMESPACE,
+            num_cpus=settings.num_cpus,
+            object_store_memory=settings.object_store_mb * 1024**2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address=LOOPBACK,
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # Ray raises whatever comes up
+        logs = folder.resolve() / "session_latest" / "logs"
+        said = "".join(tail(logs / name) for name in ("gcs_server.err", "raylet.err", "raylet.out"))
+        raise ServiceUnreachable(
+            f"Ray did not start ({error}): see its logs in {logs}, or name one that runs with {INSTEAD}{said}"
+        ) from error
+
+
+@contextmanager
+def _environment(token: Path) -> Iterator[None]:
+    """Ray's settings, for this process and those it starts; what stood there before comes back."""
+    wanted: Mapping[str, str | None] = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_AUTH_TOKEN": None,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # a single machine: all listen on 127.0.0.1
+        "RAY_ADDRESS": None,
+        # Ports that every Ray takes for its figures: two Rays would meet there.
+        "AUTOSCALER_METRIC_PORT": "0",
+        "DASHBOARD_METRIC_PORT": "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    _set(wanted)
+    _read_again()
+    try:
+        yield
+    finally:
+        _set(before)
+        _read_again()
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _read_again() -> None:
+    """Let Ray, which may have been imported long ago, read the environment again."""
+    constants: Any = import_module("ray._private.ray_constants")
+    raylet: Any = import_module("ray._raylet")
+    constants.ENABLE_RAY_CLUSTER = os.environ.get(constants.ENABLE_RAY_CLUSTERS_ENV_VAR) != "0"
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _short_path(folder: Path) -> Iterator[Path]:
+    """A short name for the folder: Ray's Unix sockets lie deep in it, and their address holds 107 bytes only."""
+    above = Path(tempfile.mkdtemp(prefix="ray-"))
+    try:
+        link = above / "r"
+        link.symlink_to(folder)
+        yield link
+    finally:
+        shutil.rmtree(above, ignore_errors=True)
+
+
+def _forget_old_sessions(folder: Path) -> None:
+    """Keep the logs of the last sessions: a pass every five minutes would fill the disk with them."""
+    sessions = sorted((path for path in folder.glob("session_2*") if path.is_dir()), key=lambda path: path.name)
+    for session in sessions[:-SESSIONS_KEPT]:
+        started_by = session.name.rpartition("_")[2]
+        with suppress(OSError):
+            if not Path("/proc", started_by).exists():
+                shutil.rmtree(session)
