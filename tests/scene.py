@@ -1,0 +1,67 @@
+"""An original and a sound clone of it, for the oracle's own tests to damage."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.upkeep.invariants import Snapshot, check_clone, snapshot
+from tests.funnels import build_funnel, request_clone
+from tests.naive_cloner import NaiveCloner
+
+Document = dict[str, Any]
+
+
+class Scene:
+    """An original of awkward pages, and a sound clone of it, to be damaged."""
+
+    def __init__(self, database: Any, s3: Any, bucket: str, **options: Any) -> None:
+        size = {"steps": 4, "images": 8, "image_bytes": 500, "html_bytes": 6_000, "components_bytes": 6_000}
+        self.database, self.s3, self.bucket = database, s3, bucket
+        self.original_id = build_funnel(
+            database, s3, bucket, **{**size, "chat": True, "unlisted": 1, "null_html": True, **options}
+        )
+        self.before: Snapshot = snapshot(database, s3, self.original_id)
+        self.clone_id = NaiveCloner(database, s3, request_clone(database, self.original_id)).clone()
+        self._sound = {name: list(database[name].find()) for name in database.list_collection_names()}
+
+    def restore(self) -> None:
+        """Undo all damage to documents."""
+        for name in self.database.list_collection_names():
+            self.database[name].delete_many({})
+        for name, documents in self._sound.items():
+            if documents:
+                self.database[name].insert_many(documents)
+
+    def kinds(self) -> set[str]:
+        return {
+            violation.kind
+            for violation in check_clone(self.database, self.s3, self.clone_id, original_before=self.before)
+        }
+
+    def one(self, collection: str, **query: Any) -> Document:
+        """The clone's first document in a collection."""
+        reference = {"funnels": "_id", "sites_images": "ref_id", "forms": "clone.funnel_id"}.get(
+            collection, "funnel_id"
+        )
+        found: Document = self.database[collection].find_one({reference: self.clone_id, **query}, sort=[("_id", 1)])
+        return found
+
+    def original(self, collection: str) -> Document:
+        reference = {"funnels": "_id", "sites_images": "ref_id"}.get(collection, "funnel_id")
+        found: Document = self.database[collection].find_one({reference: self.original_id}, sort=[("_id", 1)])
+        return found
+
+    def change(self, collection: str, update: Mapping[str, Any], document: Document | None = None) -> None:
+        changed = document or self.one(collection)
+        self.database[collection].update_one({"_id": changed["_id"]}, update)
+
+    def replace_html(self, old: str, new: str, *, times: int = 1) -> None:
+        step = self.one("funnel.step")
+        assert old in step["raw_html"]
+        self.change("funnel.step", {"$set": {"raw_html": step["raw_html"].replace(old, new, times)}}, step)
+
+    def replace_components(self, old: str, new: str, *, place: int = 0) -> None:
+        steps = list(self.database["funnel.step"].find({"funnel_id": self.clone_id}).sort("_id", 1))
+        tree = self.one("funnel.step.components", step_id=steps[place]["_id"])
+        assert old in tree["components"]
+        text = tree["components"].replace(old, new, 1)
+        self.change("funnel.step.components", {"$set": {"components": text}}, tree)
