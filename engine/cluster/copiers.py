@@ -1,0 +1,133 @@
+"""S3 copies in a pool of actors: a destination always goes to the same one, which copies it once (ADR 5)."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from time import monotonic, sleep
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from engine.core.copying import actor_of
+from engine.core.errors import CloneError
+from engine.core.model import CopyOrder, CopyOutcome
+from engine.core.policy import backoff_s
+from engine.edges.s3 import JoiningCopier, ObjectCopier
+from engine.edges.s3.copier import LATE
+from engine.settings import CopySettings, S3Settings, Settings
+
+BACKOFF_S = 0.1
+BACKOFF_LIMIT_S = 2.0
+# An actor answers at the deadline; this is for the way back.
+GRACE_S = 5.0
+
+Placed = tuple[int, CopyOrder]
+"""An order and its place in the batch."""
+
+
+class CopyActor:
+    """A copier for every task of a pass. As a Ray actor it is asyncio: many batches wait, few threads copy."""
+
+    def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
+        """Nothing is connected yet."""
+        self._joining = JoiningCopier(ObjectCopier(settings, copy), copy.concurrency)
+
+    async def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
+        """As ``engine.flow.copier.Copier`` says."""
+        ends_at = monotonic() + deadline_s
+        copies = [asyncio.wrap_future(self._joining.submit(order, ends_at)) for order in orders]
+        if not copies:
+            return []
+        # `wait`, not `gather`: a batch that is cancelled must not cancel copies that others joined.
+        done, pending = await asyncio.wait(copies, timeout=deadline_s, return_when=asyncio.FIRST_EXCEPTION)
+        for copy in pending:
+            # Told to whoever orders it next: not an error that nobody saw.
+            copy.add_done_callback(lambda late: late.cancelled() or late.exception())
+        for failed in [copy for copy in done if copy.exception()]:
+            failed.result()
+        return [
+            copy.result() if copy.done() else CopyOutcome(order.key, 0, LATE, transient=True)
+            for order, copy in zip(orders, copies, strict=True)
+        ]
+
+    async def forget(self, scope: str) -> None:
+        """Free the memory of a scope. Safe to repeat."""
+        self._joining.forget(scope)
+
+    async def issued(self) -> int:
+        """Copies sent to S3 since this actor last started, each try counted."""
+        return self._joining.issued()
+
+
+class ActorPoolCopier:
+    """Implements ``engine.flow.copier.Copier`` over handles that any number of tasks may share."""
+
+    def __init__(self, actors: Sequence[Any]) -> None:
+        """Every holder must be given the same actors in the same order: their places are what is hashed."""
+        self._actors = tuple(actors)
+
+    def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
+        """As the seam says: one call for each actor, and again for what an actor had when it died."""
+        ends_at = monotonic() + deadline_s
+        outcomes: dict[int, CopyOutcome] = {}
+        left: list[Placed] = list(enumerate(orders))
+        attempt = 0
+        while left:
+            attempt += 1
+            left = self._send(left, ends_at, outcomes)
+            wait_s = backoff_s(attempt, BACKOFF_S, BACKOFF_LIMIT_S, random.random())  # noqa: S311 - no secret
+            if left and monotonic() + wait_s >= ends_at:
+                break
+            if left:
+                sleep(wait_s)
+        late = {place: CopyOutcome(order.key, 0, "its copy actor is gone", transient=True) for place, order in left}
+        return [outcomes[place] if place in outcomes else late[place] for place in range(len(orders))]
+
+    def _send(self, placed: Sequence[Placed], ends_at: float, outcomes: dict[int, CopyOutcome]) -> list[Placed]:
+        """One round; returns what was lost with an actor."""
+        shares: dict[int, list[Placed]] = {}
+        for place, order in placed:
+            shares.setdefault(actor_of(order.bucket, order.key, len(self._actors)), []).append((place, order))
+        left_s = ends_at - monotonic()
+        # All calls before the first wait: the actors work side by side.
+        calls = [
+            (self._actors[actor].copy.remote([order for _, order in share], left_s), share)
+            for actor, share in shares.items()
+        ]
+        lost: list[Placed] = []
+        for call, share in calls:
+            answers = self._answers(call, share, ends_at)
+            if answers is None:
+                lost.extend(share)
+            else:
+                outcomes.update(zip((place for place, _ in share), answers, strict=True))
+        return lost
+
+    @staticmethod
+    def _answers(call: Any, share: Sequence[Placed], ends_at: float) -> list[CopyOutcome] | None:
+        """Outcomes of one call; None where its actor died."""
+        try:
+            answers: list[CopyOutcome] = ray.get(call, timeout=max(0.0, ends_at - monotonic()) + GRACE_S)
+        except RayActorError:
+            return None
+        except GetTimeoutError:
+            return [CopyOutcome(order.key, 0, LATE, transient=True) for _, order in share]
+        except RayTaskError as error:
+            if isinstance(error.cause, CloneError):
+                raise error.cause from None
+            raise
+        return answers
+
+
+def start_copy_actors(settings: Settings, count: int) -> list[Any]:
+    """Start the pool; it ends with the process that owns it.
+
+    A dead actor comes back by itself, with nothing remembered; its calls are not repeated by Ray but by
+    ``ActorPoolCopier``, which knows the deadline.
+    """
+    remote: Any = ray.remote  # its overloads do not know all of its options
+    actor = remote(num_cpus=settings.ray.actor_cpus, max_restarts=-1, max_task_retries=0, scheduling_strategy="SPREAD")(
+        CopyActor
+    )
+    return [actor.remote(settings.s3, settings.copy) for _ in range(count)]

@@ -1,0 +1,93 @@
+"""Errors of both S3 libraries as the engine's own: translated here and nowhere else."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from engine.core import errors
+from engine.core.policy import s3_error_is_transient
+
+_NOT_FOUND = 404
+_DENIED = frozenset({401, 403})
+_MISSING_CODES = frozenset({"NoSuchKey", "NotFound", "404"})
+# Status 403, yet it is about one object: it lies in an archive.
+_OF_ONE_OBJECT = frozenset({"InvalidObjectState"})
+_PRECONDITION_FAILED = "PreconditionFailed"
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>([^<]*)</Code>")
+_DEBUG = "\n\nDebug source"
+
+
+class Answer(NamedTuple):
+    """What the store answered; both empty where no answer came."""
+
+    status: int | None
+    code: str
+
+    def __str__(self) -> str:
+        """For a message: never the text of a library, which may quote what it was given."""
+        if self.code:
+            return f"S3 answers {self.code}"
+        return "S3 does not answer" if self.status is None else f"S3 answers with status {self.status}"
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn the libraries' errors into the engine's; ``what`` names the request.
+
+    Raises:
+        ObjectStoreUnavailable: Trying again may help.
+        ObjectMissing: There is no such object.
+        AccessDenied: The credentials or rights do not suffice.
+        PermanentError: The store refuses for any other reason.
+    """
+    try:
+        yield
+    except errors.CloneError:
+        raise
+    except Exception as error:
+        answer = answer_of(error)
+        if answer is None:
+            raise
+        raise _engine_error(what, answer) from error
+
+
+def answer_of(error: Exception) -> Answer | None:
+    """What the store answered; None for an exception of neither library."""
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, PLC0415
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return Answer(status, error.response.get("Error", {}).get("Code", ""))
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return Answer(None, "")
+    if isinstance(error, BotoCoreError):
+        # Refused before it was sent, such as a bucket's name that can be none.
+        return Answer(None, type(error).__name__)
+    # obstore tells a missing object by the builtin error, and gives status and code in its sentence only.
+    if isinstance(error, (BaseError, FileNotFoundError)):
+        return _from_sentence(str(error), is_missing=isinstance(error, FileNotFoundError))
+    return None
+
+
+def _from_sentence(sentence: str, *, is_missing: bool) -> Answer:
+    told = sentence.partition(_DEBUG)[0]
+    status, code = _STATUS.search(told), _CODE.search(told)
+    fallback = _NOT_FOUND if is_missing else None
+    return Answer(int(status[1]) if status else fallback, code[1] if code else "")
+
+
+def _engine_error(what: str, answer: Answer) -> errors.CloneError:
+    sentence = f"{what}: {answer}"
+    if s3_error_is_transient(answer.status, answer.code):
+        return errors.ObjectStoreUnavailable(sentence)
+    if answer.code == _PRECONDITION_FAILED:
+        return errors.ObjectStoreUnavailable(f"{what}: the object changed while it was read")
+    if answer.code in _MISSING_CODES or (answer.status == _NOT_FOUND and not answer.code):
+        return errors.ObjectMissing(sentence)
+    if answer.status in _DENIED and answer.code not in _OF_ONE_OBJECT:
+        return errors.AccessDenied(sentence)
+    return errors.PermanentError(sentence)

@@ -1,0 +1,147 @@
+"""One object copied inside S3 (B14): which way its copy goes, and again until the deadline."""
+
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from engine.core.copying import is_plain_key
+from engine.core.errors import AccessDenied, ObjectMissing, PermanentError, TransientError
+from engine.core.model import CopyOrder, CopyOutcome
+from engine.edges.s3.answers import translated
+from engine.edges.s3.clients import open_client, open_store
+from engine.edges.s3.parts import PARTS_AT_ONCE, PartsCopy
+from engine.edges.s3.tries import try_until
+from engine.settings import CopySettings, S3Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from obstore.store import S3Store
+
+GONE = "object is gone"
+LATE = "not copied before the deadline"
+
+# A connection that hangs leaves time for two more tries.
+_REQUESTS_IN_A_DEADLINE = 3
+
+
+class ObjectCopier:
+    """Copies objects within one store. Safe to share between threads.
+
+    obstore copies what it can: within a bucket, up to 5 GiB, plain keys (a fifth of boto3's CPU; its blocking calls:
+    its asyncio ones can abort the interpreter at exit). boto3 does the rest.
+    """
+
+    def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
+        """Clients are made at their first use."""
+        self._settings = settings
+        self._copy = copy
+        self._timeout_s = max(1.0, copy.deadline_seconds / _REQUESTS_IN_A_DEADLINE)
+        self._lock = Lock()
+        self._stores: dict[str, S3Store] = {}
+        self._boto3: S3Client | None = None
+        self._issued = 0
+
+    def issued(self) -> int:
+        """Copies sent so far, each try counted; a copy in parts counts as one."""
+        return self._issued
+
+    def copy(self, order: CopyOrder, deadline_s: float) -> CopyOutcome:
+        """Copy one object with its type, metadata and cache headers. Safe to repeat.
+
+        Args:
+            order: What to copy.
+            deadline_s: Seconds from now; past it no request begins.
+
+        Raises:
+            AccessDenied: The credentials do not suffice. (Without the right to list a bucket, S3 answers this for a
+                missing object, too.)
+        """
+        ends_at = monotonic() + deadline_s
+        if deadline_s <= 0:
+            return CopyOutcome(order.key, 0, LATE, transient=True)
+        try:
+            return CopyOutcome(order.key, try_until(ends_at, lambda: self._try(order, ends_at)))
+        except ObjectMissing:
+            return CopyOutcome(order.key, 0, GONE)
+        except TransientError as error:
+            return CopyOutcome(order.key, 0, str(error), transient=True)
+        except AccessDenied:
+            raise
+        except PermanentError as error:
+            return CopyOutcome(order.key, 0, str(error))
+
+    def _try(self, order: CopyOrder, ends_at: float) -> int:
+        """One try; returns the size in bytes, 0 where nobody knows it."""
+        with self._lock:
+            self._issued += 1
+        if order.size_bytes is not None and order.size_bytes > self._copy.multipart_threshold_bytes:
+            return self._measured(order, ends_at)
+        try:
+            if self._is_fast(order):
+                self._by_obstore(order)
+            else:
+                self._by_boto3(order)
+        except (AccessDenied, ObjectMissing):
+            raise
+        except PermanentError:
+            # The record may not know the true size, and the bucket may lie in another region.
+            return self._measured(order, ends_at)
+        return order.size_bytes or 0
+
+    def _is_fast(self, order: CopyOrder) -> bool:
+        return (
+            order.source_bucket == order.bucket
+            and self._settings.acl is None
+            and is_plain_key(order.source_key)
+            and is_plain_key(order.key)
+        )
+
+    def _by_obstore(self, order: CopyOrder) -> None:
+        import obstore  # noqa: PLC0415
+
+        with translated(_what(order)):
+            obstore.copy(self._store(order.bucket), order.source_key, order.key)
+
+    def _by_boto3(self, order: CopyOrder) -> None:
+        options: Any = {"ACL": self._settings.acl} if self._settings.acl else {}
+        with translated(_what(order)):
+            self._client().copy_object(
+                Bucket=order.bucket,
+                Key=order.key,
+                CopySource={"Bucket": order.source_bucket, "Key": order.source_key},
+                **options,
+            )
+
+    def _measured(self, order: CopyOrder, ends_at: float) -> int:
+        """Look at the object itself, then copy it whole or in parts."""
+        client = self._client()
+        with translated(_what(order)):
+            head = client.head_object(Bucket=order.source_bucket, Key=order.source_key)
+        if head["ContentLength"] > self._copy.multipart_threshold_bytes:
+            PartsCopy(client, order, _what(order), ends_at).run(
+                head, self._copy.multipart_part_bytes, self._settings.acl
+            )
+        else:
+            self._by_boto3(order)
+        return head["ContentLength"]
+
+    def _store(self, bucket: str) -> "S3Store":
+        with self._lock:
+            if bucket not in self._stores:
+                self._stores[bucket] = open_store(self._settings, bucket, self._timeout_s)
+            return self._stores[bucket]
+
+    def _client(self) -> "S3Client":
+        with self._lock:
+            if self._boto3 is None:
+                connections = self._copy.concurrency * PARTS_AT_ONCE
+                self._boto3 = open_client(
+                    self._settings, connections=connections, attempts=1, timeout_s=self._timeout_s
+                )
+            return self._boto3
+
+
+def _what(order: CopyOrder) -> str:
+    if order.source_bucket == order.bucket:
+        return f"copy in bucket {order.bucket}"
+    return f"copy from bucket {order.source_bucket} to bucket {order.bucket}"
