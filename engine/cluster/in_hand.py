@@ -1,5 +1,6 @@
 """A funnel that a pass has in hand: its claim, what is left of it, and what went wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,9 +40,11 @@ class FunnelInHand:
             "images_total": self.images_total,
         }
 
-    def see_images(self, record_ids: tuple[DocId, ...]) -> None:
-        """Count images that stand, each once, however many pages show it."""
+    def see_images(self, record_ids: Sequence[DocId], copied: Sequence[tuple[DocId, int]] = ()) -> list[int]:
+        """Count images that stand, each once, however many pages show it; returns the sizes of those new by a copy."""
+        new = [size for record_id, size in copied if repr(record_id) not in self.images_done]
         self.images_done.update(repr(record_id) for record_id in record_ids)
+        return new
 
     def failed_try(self, task: str) -> int:
         """Count one more failed try of ``task``; returns how many there are now."""

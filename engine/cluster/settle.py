@@ -64,7 +64,7 @@ class Settler:
 
     def _step_done(self, funnel: FunnelInHand, result: StepResult) -> None:
         funnel.steps_done += 1
-        funnel.see_images(result.images_done)
+        self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
         self._state.tally.add_step(result)
         emit(Event.STEP_DONE, funnel_id=funnel.claim.funnel_id, step_id=result.step_id, failures=len(result.failures))
 
@@ -72,7 +72,7 @@ class Settler:
         if result.state == "unfinished":
             self._ends.wait(funnel, "steps are left that somebody else works on", WAIT_FOR_OTHERS_S, counts=True)
             return
-        funnel.see_images(result.images_done)
+        self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
         self._state.tally.add_finish(funnel.claim.funnel_id, result)
         emit(Event.FUNNEL_COMPLETED, funnel_id=funnel.claim.funnel_id, errors=len(result.errors))
         self._state.drop(funnel)

@@ -1,5 +1,6 @@
 """The figures of a pass: what `--json` prints and `clone_passes` keeps."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,17 +31,18 @@ class Tally:
     def add_step(self, result: StepResult) -> None:
         """A step is done."""
         self.steps += 1
-        self.images += result.images_copied
-        self.bytes += result.bytes_copied
         self.forms += result.forms
         for stage, seconds in result.seconds.items():
             self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
 
+    def add_copies(self, sizes: Sequence[int]) -> None:
+        """Images were copied; each is to be counted once, however many pages show it."""
+        self.images += len(sizes)
+        self.bytes += sum(sizes)
+
     def add_finish(self, funnel_id: Any, result: FinishResult) -> None:
         """A funnel is completed."""
         self.completed += 1
-        self.images += result.images_copied
-        self.bytes += result.bytes_copied
         if result.errors:
             self.with_errors += 1
             self.add_problem(f"funnel {funnel_id} completed with {len(result.errors)} errors: {result.errors[0]}")

@@ -20,10 +20,7 @@ def moved_location(location: object, source_key: str, key: str, fallback: str) -
 
 def object_url(endpoint_url: str | None, region: str, bucket: str, key: str, *, virtual: bool) -> str:
     """The object's URL as the product writes it: the key stands raw at the end."""
-    if endpoint_url is None:
-        host = f"https://s3.{region}.amazonaws.com"
-    else:
-        host = endpoint_url.rstrip("/")
+    host = f"https://s3.{region}.amazonaws.com" if endpoint_url is None else endpoint_url.rstrip("/")
     if virtual:
         scheme, _, rest = host.partition("://")
         return f"{scheme}://{bucket}.{rest}/{key}"

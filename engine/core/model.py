@@ -171,8 +171,8 @@ class StepResult:
     failures: tuple[Failure, ...] = ()
     images_done: tuple[DocId, ...] = ()
     """Record ids of the images that stand at their destination."""
-    images_copied: int = 0
-    bytes_copied: int = 0
+    copied: tuple[tuple[DocId, int], ...] = ()
+    """(record id, bytes) of those that this step had copied; a step beside it may have had the same ones."""
     forms: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage -> seconds: load, images, forms, chat, rewrite, commit."""
@@ -185,5 +185,5 @@ class FinishResult:
     state: Literal["completed", "unfinished"]
     errors: tuple[str, ...] = ()
     images_done: tuple[DocId, ...] = ()
-    images_copied: int = 0
-    bytes_copied: int = 0
+    copied: tuple[tuple[DocId, int], ...] = ()
+    """As in StepResult."""

@@ -45,8 +45,7 @@ def finish_funnel(context: FunnelContext) -> FinishResult:
         "completed",
         errors=errors,
         images_done=copied.done_ids,
-        images_copied=copied.copied,
-        bytes_copied=copied.bytes,
+        copied=copied.copied,
     )
 
 

@@ -20,8 +20,8 @@ class CopiedImages:
 
     done: tuple[ImageWork, ...]
     failed: tuple[tuple[ImageWork, str], ...]
-    copied: int
-    bytes: int
+    copied: tuple[tuple[DocId, int], ...]
+    """(record id, bytes) of those that were not there before."""
 
     @property
     def done_ids(self) -> tuple[DocId, ...]:
@@ -71,6 +71,9 @@ def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedIm
     return CopiedImages(
         done=(*before, *standing),
         failed=failed,
-        copied=len(standing),
-        bytes=sum(outcome.size_bytes for outcome in outcomes if outcome.failure is None),
+        copied=tuple(
+            (image.record_id, outcome.size_bytes)
+            for image, outcome in zip(to_copy, outcomes, strict=True)
+            if outcome.failure is None
+        ),
     )

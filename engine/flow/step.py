@@ -43,16 +43,15 @@ def clone_step(work: StepWork, context: FunnelContext) -> StepResult:
         )
     failures = tuple(dict.fromkeys((*page.failures, *images.failures, *forms.failures, *chat.failures)))
     with watch.stage("commit"):
-        pages.commit(
+        forms_made = pages.commit(
             context.store, context.plan.claim, work, _page_commit(work, context, page, rewritten, failures, new_forms)
         )
     return StepResult(
         step_id=work.step_id,
         failures=failures,
         images_done=copied.done_ids,
-        images_copied=copied.copied,
-        bytes_copied=copied.bytes,
-        forms=len(new_forms),
+        copied=copied.copied,
+        forms=forms_made,
         seconds=watch.seconds,
     )
 

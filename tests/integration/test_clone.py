@@ -102,7 +102,14 @@ def test_null_html_stays_null_and_missing_components_are_told(
     ],
 )
 def test_a_page_that_cannot_be_cloned_says_which_document_and_writes_nothing(
-    store: Store, workshop: Workshop, database: Any, small: ObjectId, collection: str, field: str, value: Any, error: Any
+    store: Store,
+    workshop: Workshop,
+    database: Any,
+    small: ObjectId,
+    collection: str,
+    field: str,
+    value: Any,
+    error: Any,
 ) -> None:
     clone_id = request_clone(database, small)
     context = workshop.context(workshop.plan())
@@ -148,7 +155,9 @@ def test_b5_a_clone_whose_steps_are_all_done_completes_without_step_work(
     assert_sound(database, s3, clone_id, before)
 
 
-def test_b5_three_steps_done_of_ten_is_not_done(store: Store, workshop: Workshop, database: Any, small: ObjectId) -> None:
+def test_b5_three_steps_done_of_ten_is_not_done(
+    store: Store, workshop: Workshop, database: Any, small: ObjectId
+) -> None:
     clone_id = request_clone(database, small)
     context = workshop.context(workshop.plan())
     clone_step(context.plan.steps[0], context)
@@ -157,7 +166,9 @@ def test_b5_three_steps_done_of_ten_is_not_done(store: Store, workshop: Workshop
     assert (store.funnels.find_one({"_id": clone_id}) or {})["in_progress"] is True
 
 
-def test_d6_an_original_without_steps_completes_at_once(store: Store, workshop: Workshop, database: Any, s3: Any) -> None:
+def test_d6_an_original_without_steps_completes_at_once(
+    store: Store, workshop: Workshop, database: Any, s3: Any
+) -> None:
     original_id = ObjectId()
     store.funnels.insert_one({"_id": original_id, "name": "empty", "account_id": 1, "steps": []})
     clone_id = request_clone(database, original_id)
@@ -213,7 +224,9 @@ def test_d15_flags_and_event_are_written_together_or_not_at_all(
     assert store.outbox.count_documents({}) == 1
 
 
-def test_a_step_whose_claim_was_lost_writes_nothing(store: Store, workshop: Workshop, database: Any, small: ObjectId) -> None:
+def test_a_step_whose_claim_was_lost_writes_nothing(
+    store: Store, workshop: Workshop, database: Any, small: ObjectId
+) -> None:
     clone_id = request_clone(database, small)
     late = workshop.context(workshop.plan())
     store.funnels.update_one({"_id": clone_id}, {"$set": {"clone.pass": "another"}})
@@ -242,11 +255,13 @@ def test_a_failed_funnel_is_parked_with_its_reason_and_begins_anew_when_asked(
     assert_sound(database, s3, clone_id, None)
 
 
-def test_steps_done_twice_are_done_once(store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId) -> None:
+def test_steps_done_twice_are_done_once(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
     clone_id = request_clone(database, small)
     context = workshop.context(workshop.plan())
     workshop.clone_steps(context)
     again = workshop.clone_steps(context)
-    assert [(result.forms, result.images_copied) for result in again] == [(0, 0)] * 3
+    assert [(result.forms, result.copied) for result in again] == [(0, ())] * 3
     finish_funnel(context)
     assert_sound(database, s3, clone_id, None)

@@ -63,7 +63,15 @@ def test_a_layout_costs_the_same_for_three_pages_and_for_thirty(
     counted = []
     for steps in (3, 30):
         original = build_funnel(
-            database, s3, bucket, steps=steps, images=3, image_bytes=500, forms=0, html_bytes=1_000, components_bytes=500
+            database,
+            s3,
+            bucket,
+            steps=steps,
+            images=3,
+            image_bytes=500,
+            forms=0,
+            html_bytes=1_000,
+            components_bytes=500,
         )
         request_clone(database, original)
         commands = Commands()

@@ -194,8 +194,20 @@ def test_b8_steps_that_are_done_stay_and_others_are_taken_up(store: Store, works
     old = datetime.now(UTC) - timedelta(minutes=6)
     store.steps.insert_many(
         [
-            {"_id": "d", "funnel_id": clone_id, "original_step_id": done["_id"], "pending": False, "in_progress": False},
-            {"_id": "s", "funnel_id": clone_id, "original_step_id": stale["_id"], "in_progress": True, "updatedAt": old},
+            {
+                "_id": "d",
+                "funnel_id": clone_id,
+                "original_step_id": done["_id"],
+                "pending": False,
+                "in_progress": False,
+            },
+            {
+                "_id": "s",
+                "funnel_id": clone_id,
+                "original_step_id": stale["_id"],
+                "in_progress": True,
+                "updatedAt": old,
+            },
         ]
     )
     plan = workshop.plan()
@@ -210,7 +222,13 @@ def test_b8_a_step_in_other_hands_makes_the_funnel_wait(store: Store, workshop: 
     clone_id = ask(store, original_id)
     busy = steps_of(store, original_id)[0]["_id"]
     store.steps.insert_one(
-        {"_id": "x", "funnel_id": clone_id, "original_step_id": busy, "in_progress": True, "updatedAt": datetime.now(UTC)}
+        {
+            "_id": "x",
+            "funnel_id": clone_id,
+            "original_step_id": busy,
+            "in_progress": True,
+            "updatedAt": datetime.now(UTC),
+        }
     )
     assert isinstance(workshop.lay_out(workshop.claim()), Waits)
     assert (store.steps.find_one({"_id": "x"}) or {})["in_progress"] is True
@@ -261,7 +279,9 @@ def test_images_have_one_record_for_each_key_and_keep_what_exists(store: Store, 
     original_id = original(store, 1)
     clone_id = ask(store, original_id)
     store.db["_accounts"].insert_one({"_id": "own", "parent_account": "top"})
-    for n, (key, name) in enumerate([("u1/pic.png", "pic.png"), ("u2/pic.png", "pic.png"), ("u1/pic.png", "x"), ("", "")]):
+    for n, (key, name) in enumerate(
+        [("u1/pic.png", "pic.png"), ("u2/pic.png", "pic.png"), ("u1/pic.png", "x"), ("", "")]
+    ):
         store.images.insert_one(
             {
                 "_id": n,
@@ -281,7 +301,12 @@ def test_images_have_one_record_for_each_key_and_keep_what_exists(store: Store, 
     assert records["u2/pic.png"]["key"] == "random/pic.png"
     new = records["u1/pic.png"]
     assert new["key"].endswith("/pic.png")
-    assert (new["uploaded"], new["account_id"], new["parent_account"], new["origin"]) == (False, "own", "top", "funnels")
+    assert (new["uploaded"], new["account_id"], new["parent_account"], new["origin"]) == (
+        False,
+        "own",
+        "top",
+        "funnels",
+    )
     assert (new["fileName"], new["fileSize"], new["extra"]) == ("pic.png", 9, 0)
     assert new["additionalInfo"] == {
         "Bucket": "b",

@@ -62,7 +62,9 @@ def test_b3_the_turn_goes_on_behind_the_account_that_was_served_last(store: Stor
 
 def test_b3_never_tried_comes_before_tried(store: Store) -> None:
     tried = ask(store, clone={"state": "waiting", "next_try_at": ago(1), "attempts": 1, "epoch": 1, "run": 1})
-    dead = ask(store, in_progress=True, clone={"state": "cloning", "pass": "0" * 32, "attempts": 1, "epoch": 1, "run": 1})
+    dead = ask(
+        store, in_progress=True, clone={"state": "cloning", "pass": "0" * 32, "attempts": 1, "epoch": 1, "run": 1}
+    )
     new = ask(store)
     assert taken_ids(store) == [new, tried, dead]
 
@@ -88,7 +90,9 @@ def test_b3_a_claim_without_a_pass_is_stale_after_the_threshold_or_without_a_dat
     ask(store, in_progress=True, updatedAt=ago(STALE_MINUTES - 1))
     old = ask(store, in_progress=True, updatedAt=ago(STALE_MINUTES + 1))
     undated = ask(store, in_progress=True)
-    again = ask(store, in_progress=True, updatedAt=ago(11), clone={"state": "completed", "pass": PASS, "run": 1, "epoch": 2})
+    again = ask(
+        store, in_progress=True, updatedAt=ago(11), clone={"state": "completed", "pass": PASS, "run": 1, "epoch": 2}
+    )
     assert sorted(taken_ids(store)) == sorted([old, undated, again])
 
 

@@ -1,7 +1,9 @@
 """One pass per database (the lease), and the heartbeat: one bulk write that keeps all of a pass alive."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateMany, UpdateOne
@@ -10,6 +12,8 @@ from pymongo.errors import DuplicateKeyError
 from engine.core.model import Claim, DocId
 from engine.edges.mongo.client import Store, translated
 from engine.edges.mongo.scan import Turn
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 PASS_LEASE = "pass"  # noqa: S105 - the name of a lease
 
@@ -37,24 +41,16 @@ def _expiry(ttl_s: float) -> dict[str, Any]:
 def acquire(store: Store, pass_id: str, owner: str, ttl_s: float) -> Lease | Holder:
     """Take the lease if it is free or ran out by the server's clock; else say who holds it. Safe to repeat.
 
-    An upsert whose filter is "mine, or run out": while another holds it, the filter finds nothing, the insert meets
-    the ``_id`` that exists, and that DuplicateKeyError is the refusal. No read comes before the write.
+    The document is made first, already run out, so that taking it is one update whose filter is the condition
+    itself: an upsert could not compare with the server's clock.
     """
     free = {"_id": PASS_LEASE, "$or": [{"pass": pass_id}, {"$expr": {"$lte": ["$expires_at", "$$NOW"]}}]}
-    taken = [
-        {
-            "$set": {
-                "pass": pass_id,
-                "owner": {"$literal": owner},
-                "renewed_at": "$$NOW",
-                "expires_at": _expiry(ttl_s),
-            }
-        }
-    ]
+    mine = {"pass": pass_id, "owner": {"$literal": owner}, "renewed_at": "$$NOW", "expires_at": _expiry(ttl_s)}
     with translated("lease of the pass"):
-        try:
-            lease = store.leases.find_one_and_update(free, taken, upsert=True, return_document=ReturnDocument.AFTER) or {}
-        except DuplicateKeyError:
+        with suppress(DuplicateKeyError):  # two first passes at once: the other has made it
+            store.leases.update_one({"_id": PASS_LEASE}, {"$setOnInsert": {"expires_at": _LONG_AGO}}, upsert=True)
+        lease = store.leases.find_one_and_update(free, [{"$set": mine}], return_document=ReturnDocument.AFTER)
+        if lease is None:
             holder = store.leases.find_one({"_id": PASS_LEASE}) or {}
             return Holder(str(holder.get("pass", "")), str(holder.get("owner", "unknown")))
     return Lease(pass_id, Turn(lease["last_account"]) if "last_account" in lease else None)

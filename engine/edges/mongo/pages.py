@@ -6,9 +6,9 @@ from typing import Any
 
 from pymongo import ReturnDocument, UpdateMany
 from pymongo.client_session import ClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from engine.core.errors import ClaimLost, OriginalStepMissing, TransientError
+from engine.core.errors import ClaimLost, OriginalStepMissing
 from engine.core.model import Claim, DocId, StepWork
 from engine.edges.mongo.client import Document, Store, translated
 
@@ -126,33 +126,45 @@ def mark_images(store: Store, claim: Claim, uploaded: Sequence[DocId], failed: M
             store.images.bulk_write(writes, ordered=False)
 
 
-def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> None:
+def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int:
     """Write the page in one transaction: forms, components, the step's own document last. Safe to repeat.
 
     The step's write is fenced and flips the flags: where it finds nothing, nothing of the rest is written either.
+    A form that a sibling step has made meanwhile is taken as it is. Returns how many forms were made.
 
     Raises:
         ClaimLost: Somebody else holds the step.
         DocumentTooLarge: The rewritten page does not fit in a document.
-        TransientError: A sibling step made the same form in this moment; the next try finds it.
     """
-
-    def body(session: ClientSession) -> None:
-        if page.new_forms:
-            store.forms.insert_many(page.new_forms, ordered=False, session=session)
-        fence = {"clone.epoch": claim.epoch}
-        components = store.components.replace_one(
-            {"_id": work.components_id, **fence}, page.components, session=session
-        )
-        step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
-        if components.matched_count != 1 or step.matched_count != 1:
-            raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
-
+    forms = list(page.new_forms)
     with translated(f"step {work.step_id} (clone of {work.original_id})"):
-        try:
-            store.transaction(body)
-        except DuplicateKeyError as error:
-            raise TransientError(f"step {work.step_id}: a form was made by another step meanwhile") from error
+        while True:
+            try:
+                store.transaction(lambda session: _write(store, claim, work, page, forms, session))
+            except (DuplicateKeyError, BulkWriteError):
+                missing = _still_missing(store, forms)
+                if len(missing) == len(forms):
+                    raise  # no sibling's form is in the way, but something that will not go away
+                forms = missing
+            else:
+                return len(forms)
+
+
+def _write(
+    store: Store, claim: Claim, work: StepWork, page: PageCommit, forms: list[Document], session: ClientSession
+) -> None:
+    if forms:
+        store.forms.insert_many(forms, session=session)
+    fence = {"clone.epoch": claim.epoch}
+    components = store.components.replace_one({"_id": work.components_id, **fence}, page.components, session=session)
+    step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
+    if components.matched_count != 1 or step.matched_count != 1:
+        raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+
+
+def _still_missing(store: Store, forms: list[Document]) -> list[Document]:
+    made = {form["_id"] for form in store.forms.find({"_id": {"$in": [form["_id"] for form in forms]}}, {"_id": 1})}
+    return [form for form in forms if form["_id"] not in made]
 
 
 def _done(page: PageCommit) -> dict[str, Any]:
