@@ -9,6 +9,7 @@ from html.entities import codepoint2name
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 _BACKSLASHED = frozenset("\"'/\\")
+_CONTROL = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _AMPERSAND = r"(?:&|\\+u0026)"
 
 
@@ -27,6 +28,8 @@ def _char(char: str) -> str:
         entities.append(f"{codepoint2name[code]};")
     if char == "'":
         entities.append("apos;")
+    if char in _CONTROL:
+        unicode_escape += rf"|\\+{_CONTROL[char]}"
     literal = (r"\\*" if char in _BACKSLASHED else "") + re.escape(char)
     return f"(?:{_AMPERSAND}(?:{'|'.join(entities)})|{percent}|{unicode_escape}|{literal})"
 
