@@ -83,6 +83,14 @@ def test_d17_what_is_part_of_a_longer_word_may_be_a_reference_or_not() -> None:
         assert kinds("x64b000000000000000000001", new, references) == []
 
 
+@pytest.mark.parametrize("before", ["%2F", "\\n", "\\u002f", "/", '"', "é", "step-"])
+def test_d18_what_ends_an_escape_is_no_part_of_a_word(before: str) -> None:
+    old, new = "64b000000000000000000001", "64b000000000000000000002"
+    references = id_references([(old, new)])
+    assert kinds(f"{before}{old}.", f"{before}{new}.", references) == []
+    assert kinds(f"{before}{old}.", f"{before}{old}.", references) == ["reference_left"]
+
+
 def test_weak_identities_count_in_their_own_places_alone() -> None:
     record = {
         "key": "a.png",

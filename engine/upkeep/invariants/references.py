@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.upkeep.invariants.records import Structure, sub_document
@@ -12,6 +12,13 @@ ReferenceKind = Literal["id", "image", "form", "chat"]
 
 _STRONG_KEY = 16
 _STRONG_ID = 12
+
+_ESCAPE_LENGTH = 6
+_ESCAPE_BEFORE = re.compile(r"(?:\\[bfnrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})\Z")
+_WORD_BEFORE = re.compile(r"[A-Za-z0-9_]\Z")
+_KEY_BEFORE = re.compile(r"[A-Za-z0-9_]-?\Z")
+_WORD_BEHIND = re.compile(r"[A-Za-z0-9_]")
+_KEY_BEHIND = re.compile(r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%[0-9a-fA-F]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ def occurrences(text: str, references: Sequence[Reference], chat_spans: Sequence
             start, end = match.span(group)
             if any(start < key_end and key_start < end for key_start, key_end in chat_spans):
                 continue
-            found.append(Occurrence(start, end, by_group[group], _inside_word(text, start, end)))
+            occurrence = Occurrence(start, end, by_group[group])
+            found.append(replace(occurrence, optional=_inside_word(text, occurrence)))
     return sorted(found, key=lambda occurrence: occurrence.start)
 
 
@@ -97,10 +105,13 @@ def _finder(references: Sequence[Reference]) -> tuple[re.Pattern[str] | None, Ma
     return (re.compile("|".join(patterns)) if patterns else None), by_group
 
 
-def _inside_word(text: str, start: int, end: int) -> bool:
-    before, after = text[max(0, start - 1) : start], text[end : end + 2]
-    joined_on = after[:1].isalnum() or after[:1] == "_" or (after[:1] in (".", "-") and after[1:].isalnum())
-    return before.isalnum() or before == "_" or joined_on
+def _inside_word(text: str, occurrence: Occurrence) -> bool:
+    """Whether letters or digits go on before or behind; a key goes on over ``.``, ``-`` and percent-encoding, too."""
+    before, after = text[max(0, occurrence.start - _ESCAPE_LENGTH) : occurrence.start], text[occurrence.end :][:3]
+    image = occurrence.reference.kind == "image"
+    # What ends an escape ends no word: \n, \u002f and %2F are a line's end and slashes.
+    joined = not _ESCAPE_BEFORE.search(before) and (_KEY_BEFORE if image else _WORD_BEFORE).search(before)
+    return bool(joined or (_KEY_BEHIND if image else _WORD_BEHIND).match(after))
 
 
 def _strong(key: str) -> bool:
