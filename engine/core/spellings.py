@@ -1,0 +1,152 @@
+r"""How a reference may be spelled: a closed table, each row a way of writing a text. Pure.
+
+A row is a chain of layers, the innermost first, each of which escapes characters one by one. Found in a row's
+spelling, a reference is replaced in that row's spelling. ``needs`` says which characters a text must hold for the row
+to differ from the rows before it: a text without them is not spelled in it, so a hex id has one pattern and a key
+with a slash has four. docs/spellings.md is the same table for readers.
+"""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.core.model import Identity
+
+Trait = Literal["slash", "quote", "foreign", "markup"]
+Encode = Callable[[str], str]
+
+_UNICODE_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4})")
+_QUOTE = re.compile(r'["\\\x00-\x1f]')
+_MARKUP = re.compile(r"[<>&']")
+_BEYOND_HTML = re.compile(r"[\\\x00-\x1f]")
+_BARE_BREAKS = re.compile(r"[ =`]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a text refers to something, and in which spelling."""
+
+    start: int
+    """Offset in characters."""
+    end: int
+    identity: Identity
+    spelling: str
+    """Name of a row of ``SPELLINGS``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A row of the table."""
+
+    name: str
+    layers: tuple[Encode, ...]
+    needs: frozenset[Trait] = frozenset()
+
+    def encode(self, text: str) -> str:
+        """The text as it stands in this spelling."""
+        for layer in self.layers:
+            text = layer(text)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class JsonString:
+    r"""The inside of a JSON string. Writers differ in what they escape beyond what JSON asks for."""
+
+    slash: bool = False
+    r"""``/`` as ``\/``."""
+    digits: Literal["", "lower", "upper"] = ""
+    r"""What is not ASCII as ``\u00e9`` or ``\u00E9``, in pairs of surrogates where it takes two."""
+    markup: bool = False
+    r"""``<>&'`` as ``\u003c`` and so on, as writers do that put JSON into HTML."""
+
+    def __call__(self, text: str) -> str:
+        """Escape the text once."""
+        escaped = json.dumps(text, ensure_ascii=bool(self.digits))[1:-1]
+        if self.markup:
+            escaped = _MARKUP.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
+        if self.digits == "upper":
+            escaped = _UNICODE_ESCAPE.sub(lambda found: "\\" + found[1][0] + found[1][1:].upper(), escaped)
+        return escaped.replace("/", "\\/") if self.slash else escaped
+
+    @property
+    def name(self) -> str:
+        """As in ``json/u``: slashes escaped, and what is not ASCII in lower-case digits."""
+        return "json" + "/" * self.slash + {"": "", "lower": "u", "upper": "U"}[self.digits] + "&" * self.markup
+
+    @property
+    def needs(self) -> frozenset[Trait]:
+        """The characters that this writer, and not the plain one, escapes."""
+        wanted: dict[Trait, bool] = {"slash": self.slash, "foreign": bool(self.digits), "markup": self.markup}
+        return frozenset(trait for trait, is_wanted in wanted.items() if is_wanted)
+
+
+def _attribute(text: str) -> str:
+    """An attribute's value between quotes, whichever they are, in however many JSON strings.
+
+    What JSON or HTML would have to escape stands as a character reference, and those JSON leaves alone: how deep the
+    attribute lies, which cannot always be told, then makes no difference.
+    """
+    return _BEYOND_HTML.sub(_character_reference, html.escape(text, quote=True))
+
+
+def _bare_attribute(text: str) -> str:
+    """An attribute's value without quotes. Empty, it needs them: the next attribute would be taken for the value."""
+    return _BARE_BREAKS.sub(_character_reference, _attribute(text)) if text else "''"
+
+
+def _character_reference(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+def _json_rows() -> Iterator[Spelling]:
+    digits: tuple[Literal["", "lower", "upper"], ...] = ("", "lower", "upper")
+    writers = [JsonString(slash, d, markup) for markup in (False, True) for d in digits for slash in (False, True)]
+    plain = writers[0]
+    for writer in writers:
+        yield Spelling(writer.name, (writer,), writer.needs)
+    # JSON within JSON: by one writer twice, or by one of them and a plain one.
+    for inner, outer in dict.fromkeys([*((w, w) for w in writers), *((w, plain) for w in writers)]):
+        yield Spelling(f"{inner.name} in {outer.name}", (inner, outer), inner.needs or frozenset({"quote"}))
+    for outer in writers[1:]:
+        yield Spelling(f"json in {outer.name}", (plain, outer), outer.needs | {"quote"})
+
+
+RAW = "raw"
+ROWS = (Spelling(RAW, ()), *_json_rows())
+"""The spellings that ids and keys are looked for in: the plainer first."""
+
+ATTRIBUTE = "attribute"
+BARE_ATTRIBUTE = "bare attribute"
+
+SPELLINGS = {
+    row.name: row for row in (*ROWS, Spelling(ATTRIBUTE, (_attribute,)), Spelling(BARE_ATTRIBUTE, (_bare_attribute,)))
+}
+"""All spellings by name. Those of attributes are never looked for: what surrounds a chat key tells them."""
+
+
+def spelled(text: str) -> Iterator[tuple[Spelling, str]]:
+    """Each row that can make a difference to the text, and the text in it; equal ones among them."""
+    traits = _traits(text)
+    for row in ROWS:
+        if row.needs <= traits:
+            yield row, row.encode(text)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text looks like JSON: an object or array from end to end. Cheap, and not a proof."""
+    head, tail = text[:64].lstrip()[:1], text[-64:].rstrip()[-1:]
+    return (head, tail) in {("{", "}"), ("[", "]")}
+
+
+def _traits(text: str) -> frozenset[Trait]:
+    held: dict[Trait, bool] = {
+        "slash": "/" in text,
+        "quote": bool(_QUOTE.search(text)),
+        "foreign": not text.isascii(),
+        "markup": bool(_MARKUP.search(text)),
+    }
+    return frozenset(trait for trait, is_held in held.items() if is_held)
