@@ -5,17 +5,26 @@ each class refuses an impossible value with a ConfigError that names the key. Se
 """
 
 from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
 from typing import Literal
 
 from engine.core.errors import ConfigError
 
 
+def _finite(key: str, value: float) -> None:
+    if isinstance(value, float) and not isfinite(value):
+        raise ConfigError(key, f"must be a number, not {value}")
+
+
 def _at_least(key: str, value: float, least: float) -> None:
+    _finite(key, value)
     if value < least:
         raise ConfigError(key, f"must be at least {least}, not {value}")
 
 
 def _positive(key: str, value: float) -> None:
+    _finite(key, value)
     if value <= 0:
         raise ConfigError(key, f"must be more than 0, not {value}")
 
@@ -60,8 +69,10 @@ class S3Settings:
         _present("s3.region", self.region, "AWS_REGION")
         if self.endpoint_url is not None and not self.endpoint_url.startswith(("http://", "https://")):
             raise ConfigError("s3.endpoint_url", "must begin with http:// or https://")
+        if self.endpoint_url is not None and "@" in self.endpoint_url:
+            raise ConfigError("s3.endpoint_url", "must hold no credentials; they have keys of their own")
         if self.addressing_style not in ("path", "virtual"):
-            raise ConfigError("s3.addressing_style", f"must be path or virtual, not {self.addressing_style}")
+            raise ConfigError("s3.addressing_style", "must be path or virtual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,10 @@ class LocalSettings:
     """Where the embedded servers keep their data and logs."""
 
     data_dir: str
+
+    def __post_init__(self) -> None:
+        if not Path(self.data_dir).is_absolute():
+            raise ConfigError("local.data_dir", "must be an absolute path")
 
 
 @dataclass(frozen=True, slots=True)
