@@ -134,7 +134,7 @@ def find_chat_keys(text: str) -> Iterator[Reference]:
 
     The spelling says what an attribute's value needs in its place: with its quotes or without.
     """
-    # One byte a character, whatever it is, so that offsets stay. A regular expression without case costs ten times this.
+    # One byte a character, whatever it is, so that offsets stay; a regular expression without case is ten times slower.
     folded = text.encode("ascii", "replace").lower()
     if _WIDGET.encode() not in folded:
         return

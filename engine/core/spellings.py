@@ -105,14 +105,14 @@ def _character_reference(found: re.Match[str]) -> str:
 def _json_rows() -> Iterator[Spelling]:
     digits: tuple[Literal["", "lower", "upper"], ...] = ("", "lower", "upper")
     writers = [JsonString(slash, d, markup) for markup in (False, True) for d in digits for slash in (False, True)]
-    plain = writers[0]
     for writer in writers:
         yield Spelling(writer.name, (writer,), writer.needs)
-    # JSON within JSON: by one writer twice, or by one of them and a plain one.
-    for inner, outer in dict.fromkeys([*((w, w) for w in writers), *((w, plain) for w in writers)]):
-        yield Spelling(f"{inner.name} in {outer.name}", (inner, outer), inner.needs or frozenset({"quote"}))
-    for outer in writers[1:]:
-        yield Spelling(f"json in {outer.name}", (plain, outer), outer.needs | {"quote"})
+    for inner in writers:
+        for outer in writers:
+            # What the inner writer has escaped, the outer one finds no more: those rows would be doubles.
+            if not (inner.digits and outer.digits) and not (inner.markup and outer.markup):
+                needs = (inner.needs or frozenset({"quote"})) | outer.needs
+                yield Spelling(f"{inner.name} in {outer.name}", (inner, outer), needs)
 
 
 RAW = "raw"

@@ -1,0 +1,184 @@
+"""What is a reference and what is not: B13-B15, D8, D10, D11, D17."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.model import Identity
+from engine.core.references import Reference, ReferenceFinder
+
+FUNNEL, STEP = "64a1b2c3d4e5f60718293a4b", "64a1b2c3d4e5f60718293a4c"
+KEY = "0a6c1b1e-3c0b-4f3a-9d3e-0d6f6f1f2a10/photo.png"
+FORM = "5e0c3c57-0c6a-4f3b-8a55-6a1f2d0c9b11"
+
+
+def found(
+    text: str, *, ids: tuple[str, ...] = (FUNNEL, STEP), keys: tuple[str, ...] = (KEY,), buckets: tuple[str, ...] = ()
+) -> list[tuple[str, str]]:
+    """Kind and text of each reference, after a check that its span is what it says."""
+    references = ReferenceFinder(ids, keys, buckets).find(text)
+    assert sorted(references, key=lambda r: r.start) == list(references)
+    assert all(one.end <= other.start for one, other in pairwise(references))
+    return [(r.identity.kind, r.identity.text) for r in references]
+
+
+def test_b13_d8_ids_of_the_funnel_and_all_its_steps_are_found() -> None:
+    html = f'é<a data-step-{STEP}="x" href="/funnel/{FUNNEL}/step/{STEP}?a#b">{FUNNEL}.</a>'
+    assert found(html) == [("id", STEP), ("id", FUNNEL), ("id", STEP), ("id", FUNNEL)]
+
+
+def test_offsets_are_characters() -> None:
+    text = f"é😀 {FUNNEL}"
+    assert ReferenceFinder([FUNNEL], []).find(text) == (Reference(3, 27, Identity("id", FUNNEL), "raw"),)
+
+
+@pytest.mark.parametrize("around", ["a{}", "{}0", "_{}", "{}_", "Z{}Z", "{0}{0}"])
+def test_b13_an_id_inside_a_longer_word_is_none(around: str) -> None:
+    assert found(around.format(FUNNEL)) == []
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["\\n{}", "\\t{}\\r", "\\u00e9{}\\n", "%2F{}%2f", "%3d{}", "-{}-", ".{}.", "é{}看", "{}", "&#47;{}&", "\\/{}\\"],
+)
+def test_what_ends_an_escape_is_no_word(around: str) -> None:
+    assert found(around.format(FUNNEL)) == [("id", FUNNEL)]
+
+
+@pytest.mark.parametrize("before", ["n", "\\x", "%2", "%zz", "u00e9", "\\u0e9", "\\q"])
+def test_what_only_looks_like_the_end_of_an_escape_is_a_word(before: str) -> None:
+    assert found(before + FUNNEL) == []
+
+
+@pytest.mark.parametrize(
+    "around", ["x{}", "_{}", "x-{}", "{}2", "{}_", "{}.webp", "{}-2", "{}%20x", "{}%C3%A9", "{}%61"]
+)
+def test_d17_a_key_inside_a_longer_one_is_none(around: str) -> None:
+    assert found(around.format(KEY)) == []
+
+
+@pytest.mark.parametrize(
+    "around", ["/{}", '"{}"', "<!--{}-->", "{}.", "{}?w=1", "{}%22", "({})", "{},", "{}\\n", "/{}/x"]
+)
+def test_b14_a_key_between_boundaries_is_one(around: str) -> None:
+    assert found(around.format(KEY)) == [("image", KEY)]
+
+
+def test_d17_the_longest_key_counts_and_a_longer_that_does_not_stand_hides_none() -> None:
+    short, middle, long = "folder/of/photos", "folder/of/photos/a.png", "folder/of/photos/a.png.webp"
+    keys = (short, middle, long)
+    assert found(f"/{long} /{middle} /{short}", keys=keys) == [("image", long), ("image", middle), ("image", short)]
+    assert found(f"/{long}2", keys=keys) == [("image", short)]
+    assert found(f"/{middle}x", keys=(short, middle)) == [("image", short)]
+
+
+def test_d10_equal_file_names_are_told_apart_by_key() -> None:
+    other = f"{uuid.UUID(int=7)}/photo.png"
+    assert found(f"/{other} /{KEY}", keys=(KEY, other)) == [("image", other), ("image", KEY)]
+
+
+def slashes_escaped(text: str) -> str:
+    return text.replace("/", "\\/")
+
+
+def upper_digits(text: str) -> str:
+    return re.sub(r"\\u[0-9a-f]{4}", lambda found: "\\u" + found[0][2:].upper(), text)
+
+
+STRANGE = 'folder-of-images/a "b" \\c é😀&<x>\'.png'
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("change", [str, slashes_escaped, upper_digits])
+def test_keys_in_json_are_found_in_the_spelling_of_their_writer(
+    levels: int, change: Callable[[str], str], *, ascii_only: bool
+) -> None:
+    for key in (KEY, STRANGE):
+        text = key
+        for _ in range(levels):
+            text = change(json.dumps({"u": text}, ensure_ascii=ascii_only))
+        assert found(text, keys=(KEY, STRANGE)) == [("image", key)]
+
+
+@pytest.mark.parametrize("before", ["/userform/", "\\/userform\\/", "\\\\/userform\\\\/", "https://a.b/userform/"])
+@pytest.mark.parametrize("after", [*"?/\"'&\\<>)(#,; \n`", "", '","x":1', '\\",\\"y', "%22", "\\u0022"])
+def test_b15_d11_a_form_ends_where_no_id_goes_on(before: str, after: str) -> None:
+    assert found(f"x{before}{FORM}{after}") == [("form", FORM)]
+    assert found(f"x{before}1{after}") == [("form", "1")]
+
+
+def test_an_empty_form_id_is_none() -> None:
+    assert found('/userform/ /userform/" /userform//x /userform/{{id}} /userform/') == []
+
+
+def test_b15_d11_a_strong_form_id_counts_wherever_it_stands_on_the_page() -> None:
+    html, components = f'<iframe src="/userform/{FORM}"> /userform/7', f'{{"form":"{FORM}","n":7,"x":"{FORM}0"}}'
+    in_html, in_components = ReferenceFinder([], []).find_on_page((html, components))
+    assert [r.identity for r in in_html] == [Identity("form", FORM), Identity("form", "7")]
+    assert [(r.identity, r.start) for r in in_components] == [(Identity("form", FORM), 9)]
+    assert found(f"{FORM}") == []
+
+
+def test_weak_ids_are_found_in_their_own_place_alone() -> None:
+    text = '{"n":7,"a":"/funnel/7/step/12?x","b":"\\/step\\/7","c":"/step/123","d":"footstep/7"} 12'
+    assert found(text, ids=("7", "12")) == [("id", "7"), ("id", "12"), ("id", "7")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://s3.host/media/a",
+        "http:\\/\\/127.0.0.1:9\\/media\\/a",
+        "media/a",
+        "https://media.s3.eu.host:80/a",
+        "//media.s3.host\\/a",
+        "https:%2F%2Fmedia/a",
+    ],
+)
+def test_weak_keys_are_found_in_an_objects_url_alone(url: str) -> None:
+    assert found(f'"{url}" a /a "a" https://other/a', keys=("a",), buckets=("media",)) == [("image", "a")]
+    for around in ("x{}", "{}b", "{}.png"):
+        expected = [("image", "a")] if around == "x{}" and url.startswith(("http", "//")) else []
+        assert found(around.format(url), keys=("a",), buckets=("media",)) == expected
+
+
+def test_a_weak_key_hides_no_strong_one_that_begins_like_it() -> None:
+    assert found(f"/x/{KEY} /media/0", keys=(KEY, "0"), buckets=("media",)) == [("image", KEY), ("image", "0")]
+
+
+def test_what_is_empty_is_not_searched() -> None:
+    assert found('a / "" media/ /funnel/ /step/', ids=("",), keys=("",), buckets=("media", "")) == []
+
+
+def test_a_payload_is_nobodys_text() -> None:
+    text = f"url(data:image/png;base64,AAA/{FUNNEL}/\\/{STEP}==) /{STEP}"
+    assert found(text) == [("id", STEP)]
+
+
+def test_a_chat_keys_place_is_the_chats_alone() -> None:
+    page = f'<script custom-chat-widget="true" api-key="{FUNNEL}" data-id="{FUNNEL}"></script>'
+    assert found(page) == [("chat", FUNNEL), ("id", FUNNEL)]
+    assert found('<script custom-chat-widget="true" api-key=""></script>') == [("chat", "")]
+
+
+def test_a_text_that_utf8_cannot_hold_is_searched_all_the_same() -> None:
+    text = f"\ud800 {FUNNEL} \udfff"
+    assert [(r.start, r.end) for r in ReferenceFinder([FUNNEL], ["\ud800/key-of-some-length"]).find(text)] == [(2, 26)]
+
+
+WORDS = st.lists(st.sampled_from([FUNNEL, STEP, KEY, "/userform/1", " ", "/", "-", ".", "\\n", "a", "%2F", '"', "é"]))
+
+
+@given(WORDS)
+def test_references_are_what_they_say_ordered_and_disjoint(words: list[str]) -> None:
+    text = "".join(words)
+    for reference in ReferenceFinder([FUNNEL, STEP], [KEY]).find(text):
+        assert text[reference.start : reference.end] == reference.identity.text
+    found(text)
