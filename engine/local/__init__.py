@@ -6,6 +6,7 @@
     seaweed       S3 with one identity and a bucket
     servers       both, started side by side
     ray_cluster   a Ray of our own, behind a token
+      reaper      the program that ends what a Ray leaves behind when we end
       launch      a server on its leash: started, waited for, ended; every failure is one sentence
         leash     the program between us and a server: ends it when we end, however we end
       failures    the sentences

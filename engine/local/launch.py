@@ -19,7 +19,7 @@ LEASH = Path(__file__).with_name("leash.py")
 GRACE_S = 10.0
 """From the order to end to the kill: a database needs a moment to close its files."""
 TICK_S = 0.03
-LOCK_WAIT_S = 3.0
+LOCK_WAIT_S = 5.0
 """A server whose engine was killed just now still holds its folder while it ends."""
 
 Server = TypeVar("Server")
@@ -88,8 +88,6 @@ class Leashed:
                 os.close(self._hold)
                 self._hold = -1
             self._process.wait()
-            for stray in self._command.strays:
-                stray.unlink(missing_ok=True)
 
     def _wait_a_tick(self) -> None:
         try:
@@ -120,9 +118,11 @@ def _run_leash(command: Command, tether: int, lock: int) -> "subprocess.Popen[by
     log = command.log_path
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
+    strays = os.pathsep.join(map(str, command.strays))
+    leash = (sys.executable, "-I", str(LEASH), str(tether), str(GRACE_S), strays)
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-I", str(LEASH), str(tether), str(GRACE_S), str(command.program), *command.arguments],
+            [*leash, str(command.program), *command.arguments],
             cwd=command.folder,
             env=_environment(command.folder),
             stdin=subprocess.DEVNULL,

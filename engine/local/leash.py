@@ -1,8 +1,9 @@
 """The program between the engine and a server: it ends the server when the engine ends, however that happens.
 
-Run as ``python -I leash.py TETHER GRACE_S COMMAND…``. TETHER is the read end of a pipe whose write end the engine
-alone holds: the kernel closes that end even when the engine is killed, and the end of file is the order to end the
-server. It is run by its path in an interpreter of its own: only the standard library, nothing of the engine.
+Run as ``python -I leash.py TETHER GRACE_S STRAYS COMMAND…``. TETHER is the read end of a pipe whose write end the
+engine alone holds: the kernel closes that end even when the engine is killed, and the end of file is the order to end
+the server. STRAYS are files, parted by colons, that the server may leave behind. It is run by its path in an
+interpreter of its own: only the standard library, nothing of the engine.
 
 Exit status: the server's own; 128 + n where signal n ended it; 126 where it cannot be run; 127 where it is not there.
 """
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 CANNOT_RUN = 126
@@ -62,16 +65,28 @@ def keep(server: "subprocess.Popen[bytes]", tether: int, woken: int, grace_s: fl
     return server.returncode if server.returncode >= 0 else 128 - server.returncode
 
 
-def main(tether: int, grace_s: float, command: list[str]) -> int:
-    """Start the server, keep it, and give back its exit status."""
+def main(tether: int, grace_s: float, strays: list[Path], command: list[str]) -> int:
+    """Start the server, keep it, clear up after it, and give back its exit status."""
     woken = wake_on_signals()  # before the server starts: its end must not go unseen
     try:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=dies_with(os.getpid()))  # noqa: PLW1509
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - the server's log
         return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
-    return keep(server, tether, woken, grace_s)
+    try:
+        return keep(server, tether, woken, grace_s)
+    finally:
+        for stray in strays:
+            with suppress(OSError):
+                stray.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))
+    sys.exit(
+        main(
+            int(sys.argv[1]),
+            float(sys.argv[2]),
+            [Path(each) for each in sys.argv[3].split(os.pathsep) if each],
+            sys.argv[4:],
+        )
+    )

@@ -2,13 +2,15 @@
 
 Ray listens where its node's address says, and takes a loopback address for the machine's outer one unless it is told
 that it is a single machine; so told, all of its processes listen on 127.0.0.1. Ray itself ends its processes with the
-process that started them: the kernel kills the ones it started, and those end the workers.
+process that started them, but not all at once: a reaper beside it ends the rest.
 """
 
 import logging
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ from engine.settings import RaySettings
 
 NAMESPACE = "funnel-clone"
 INSTEAD = "ray.address=…"
+REAPER = Path(__file__).with_name("reaper.py")
 SESSIONS_KEPT = 5
 CHECKOUT = Path(__file__).parents[2]
 """The folder that ``engine`` lies in: workers import it from there, installed or not."""
@@ -44,7 +47,9 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
     if not token.is_file():
         write_private(token, secrets.token_hex(32))
     _forget_old_sessions(folder)
-    with _short_path(folder) as short, _environment(token):
+    mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
+    short = _short_path(folder)
+    with _reaper(mark, short.parent), _environment(token, mark):
         import ray  # noqa: PLC0415 - takes a second, and reads the environment
 
         if ray.is_initialized():
@@ -78,9 +83,34 @@ def _start(ray: Any, settings: RaySettings, folder: Path) -> None:
 
 
 @contextmanager
-def _environment(token: Path) -> Iterator[None]:
+def _reaper(mark: str, scratch: Path) -> Iterator[None]:
+    """End what is left of this Ray, and remove ``scratch``, after the block or when this process is gone."""
+    tether, hold = os.pipe()
+    try:
+        reaper = subprocess.Popen(
+            [sys.executable, "-I", str(REAPER), str(tether), mark, str(scratch)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(tether,),
+            # Ctrl-C goes to the whole terminal: the reaper has its work to do then.
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(hold)
+        raise
+    finally:
+        os.close(tether)
+    try:
+        yield
+    finally:
+        os.close(hold)
+        reaper.wait()
+
+
+@contextmanager
+def _environment(token: Path, mark: str) -> Iterator[None]:
     """Ray's settings, for this process and those it starts; what stood there before comes back."""
     wanted: Mapping[str, str | None] = {
+        mark.partition("=")[0]: mark.partition("=")[2],
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_TOKEN": None,
@@ -119,16 +149,12 @@ def _read_again() -> None:
     raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-@contextmanager
-def _short_path(folder: Path) -> Iterator[Path]:
+def _short_path(folder: Path) -> Path:
     """A short name for the folder: Ray's Unix sockets lie deep in it, and their address holds 107 bytes only."""
-    above = Path(tempfile.mkdtemp(prefix="ray-"))
-    try:
-        link = above / "r"
-        link.symlink_to(folder)
-        yield link
-    finally:
-        shutil.rmtree(above, ignore_errors=True)
+    shortest = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108 - mkdtemp makes a private folder in it
+    link = Path(tempfile.mkdtemp(prefix="ray-", dir=shortest)) / "r"
+    link.symlink_to(folder)
+    return link
 
 
 def _forget_old_sessions(folder: Path) -> None:

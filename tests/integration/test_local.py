@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import signal
 import socket
 import stat
@@ -102,8 +103,11 @@ def test_all_servers_are_gone_when_their_parent_is_killed(tmp_path: Path, parent
     parents.append(parent)
     names = " ".join(command_lines(parent.below).values())
     assert all(name in names for name in ("/mongod ", "/weed ", "/gcs_server ", "/raylet "))
+    strays = [Path(each) for each in re.findall(r"/tmp/(?:seaweedfs-[\w-]+\.sock|ray-\w+)", names)]
+    assert len([stray for stray in strays if stray.exists()]) > 1
     parent.end(signal.SIGKILL)
     wait_for(lambda: not alive(parent.below))
+    assert not [stray for stray in strays if stray.exists()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -357,7 +361,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         start_mongod(tmp_path / "file" / "mongo")
 
 
-def test_a_second_server_on_one_folder_is_refused(mongo_server: mongod.MongoServer, s3_server: S3Server) -> None:
+def test_a_second_server_on_one_folder_is_refused(
+    mongo_server: mongod.MongoServer, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.local.launch.LOCK_WAIT_S", 0.1)
     with pytest.raises(ServiceUnreachable, match=r"A mongod runs in .* already.*mongo\.uri=…"):
         start_mongod(mongo_server.folder)
     with pytest.raises(ServiceUnreachable, match=r"A weed runs in .* already.*s3\.endpoint_url=…"):
