@@ -20,6 +20,10 @@ _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _DEBUG = "\n\nDebug source"
 
 
+class ObjectChanged(errors.ObjectStoreUnavailable):
+    """The object is no longer the one that was looked at: look again."""
+
+
 class Answer(NamedTuple):
     """What the store answered; both empty where no answer came."""
 
@@ -39,6 +43,7 @@ def translated(what: str) -> Iterator[None]:
 
     Raises:
         ObjectStoreUnavailable: Trying again may help.
+        ObjectChanged: It is another one than the request's ETag says.
         ObjectMissing: There is no such object.
         AccessDenied: The credentials or rights do not suffice.
         PermanentError: The store refuses for any other reason.
@@ -85,7 +90,7 @@ def _engine_error(what: str, answer: Answer) -> errors.CloneError:
     if s3_error_is_transient(answer.status, answer.code):
         return errors.ObjectStoreUnavailable(sentence)
     if answer.code == _PRECONDITION_FAILED:
-        return errors.ObjectStoreUnavailable(f"{what}: the object changed while it was read")
+        return ObjectChanged(f"{what}: the object changed while it was copied")
     if answer.code in _MISSING_CODES or (answer.status == _NOT_FOUND and not answer.code):
         return errors.ObjectMissing(sentence)
     if answer.status in _DENIED and answer.code not in _OF_ONE_OBJECT:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from engine.core.copying import byte_ranges, part_size_bytes
 from engine.core.errors import CloneError
 from engine.core.model import CopyOrder
-from engine.edges.s3.answers import translated
+from engine.edges.s3.answers import ObjectChanged, translated
 from engine.edges.s3.tries import try_until
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class PartsCopy:
 
         with ThreadPoolExecutor(PARTS_AT_ONCE, "copy-part") as threads:
             copies = [
-                threads.submit(try_until, self._ends_at, lambda n=n, r=r: copy_part(n, *r))
+                threads.submit(try_until, self._ends_at, lambda n=n, r=r: copy_part(n, *r), (ObjectChanged,))
                 for n, r in enumerate(ranges, start=1)
             ]
             if any(copy.exception() for copy in wait(copies, return_when=FIRST_EXCEPTION).done):

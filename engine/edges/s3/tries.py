@@ -14,7 +14,7 @@ BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 20.0
 
 
-def try_until(ends_at: float, work: Callable[[], Value]) -> Value:
+def try_until(ends_at: float, work: Callable[[], Value], unless: tuple[type[TransientError], ...] = ()) -> Value:
     """The first value that ``work`` gives; it must be safe to repeat. At least one try.
 
     The wait blocks its thread, and that is meant: when S3 says SlowDown, less is in flight.
@@ -22,6 +22,7 @@ def try_until(ends_at: float, work: Callable[[], Value]) -> Value:
     Args:
         ends_at: On the monotonic clock; no try begins after it.
         work: What to try.
+        unless: Errors that pass, but not for this work: raised at once.
 
     Raises:
         TransientError: The last try's; no further one would have begun in time.
@@ -31,6 +32,8 @@ def try_until(ends_at: float, work: Callable[[], Value]) -> Value:
         attempt += 1
         try:
             return work()
+        except unless:
+            raise
         except TransientError:
             wait_s = backoff_s(attempt, BACKOFF_S, BACKOFF_LIMIT_S, random.random())  # noqa: S311 - no secret
             if monotonic() + wait_s >= ends_at:
