@@ -11,16 +11,19 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
+from urllib.parse import quote
 
 from engine.core.model import Identity
 
-Trait = Literal["slash", "quote", "foreign", "markup"]
+Trait = Literal["slash", "quote", "foreign", "markup", "reserved"]
 Encode = Callable[[str], str]
 
 _UNICODE_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4})")
 _QUOTE = re.compile(r'["\\\x00-\x1f]')
 _MARKUP = re.compile(r"[<>&']")
+_RESERVED = re.compile(r"[^A-Za-z0-9/._~-]")
 _BEYOND_HTML = re.compile(r"[\\\x00-\x1f]")
 _BARE_BREAKS = re.compile(r"[ =`]")
 
@@ -115,8 +118,29 @@ def _json_rows() -> Iterator[Spelling]:
                 yield Spelling(f"{inner.name} in {outer.name}", (inner, outer), needs)
 
 
+def _web_rows() -> Iterator[Spelling]:
+    """A key in a URL, a URL in an HTML attribute, and either of them in a JSON string."""
+    percent: dict[str, tuple[Encode, Trait]] = {
+        "url": (_percent("/:[]@!$&'()*+,;="), "reserved"),  # as browsers write a path
+        "strict url": (_percent("/"), "reserved"),  # as object stores do
+        "url segments": (_percent("/!'()*"), "reserved"),  # as scripts do, one part at a time
+        "url part": (_percent("!'()*"), "slash"),  # as an address within another one's query
+    }
+    urls = [Spelling(name, (encode,), frozenset({trait})) for name, (encode, trait) in percent.items()]
+    markup = Spelling("html", (partial(html.escape, quote=True),), frozenset({"markup"}))
+    in_html = [Spelling(f"{url.name} in html", url.layers + markup.layers, url.needs | markup.needs) for url in urls]
+    for row in (*urls, markup, *in_html):
+        yield row
+        for writer in (JsonString(), JsonString(slash=True)):
+            yield Spelling(f"{row.name} in {writer.name}", (*row.layers, writer), row.needs | writer.needs)
+
+
+def _percent(kept: str) -> Encode:
+    return partial(quote, safe=kept, errors="surrogatepass")
+
+
 RAW = "raw"
-ROWS = (Spelling(RAW, ()), *_json_rows())
+ROWS = (Spelling(RAW, ()), *_json_rows(), *_web_rows())
 """The spellings that ids and keys are looked for in: the plainer first."""
 
 ATTRIBUTE = "attribute"
@@ -148,5 +172,6 @@ def _traits(text: str) -> frozenset[Trait]:
         "quote": bool(_QUOTE.search(text)),
         "foreign": not text.isascii(),
         "markup": bool(_MARKUP.search(text)),
+        "reserved": bool(_RESERVED.search(text)),
     }
     return frozenset(trait for trait, is_held in held.items() if is_held)

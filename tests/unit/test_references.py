@@ -107,6 +107,21 @@ def test_keys_in_json_are_found_in_the_spelling_of_their_writer(
         assert found(text, keys=(KEY, STRANGE)) == [("image", key)]
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://s3/media/0a6c1b1e/soil%20%26%20%C3%A9's.png",
+        "0a6c1b1e/soil%20%26%20%C3%A9%27s.png",
+        "0a6c1b1e/soil%20&amp;%20%C3%A9&#x27;s.png",
+        "0a6c1b1e/soil &amp; é&#x27;s.png",
+        "0a6c1b1e\\/soil%20&%20%C3%A9's.png",
+        "?u=https%3A%2F%2Fs3%2F0a6c1b1e%2Fsoil%20%26%20%C3%A9's.png%3Fw",
+    ],
+)
+def test_d18_keys_in_addresses_and_attributes_are_found(spelling: str) -> None:
+    assert found(f'src="{spelling}"', keys=("0a6c1b1e/soil & é's.png",)) == [("image", "0a6c1b1e/soil & é's.png")]
+
+
 @pytest.mark.parametrize("before", ["/userform/", "\\/userform\\/", "\\\\/userform\\\\/", "https://a.b/userform/"])
 @pytest.mark.parametrize("after", [*"?/\"'&\\<>)(#,; \n`", "", '","x":1', '\\",\\"y', "%22", "\\u0022"])
 def test_b15_d11_a_form_ends_where_no_id_goes_on(before: str, after: str) -> None:
