@@ -1,0 +1,163 @@
+"""Every event that is logged, by name (B23), and the two ways to write one: for people, for machines.
+
+No secret is handed in, so none is filtered out; settings, which hold them, are refused.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+from engine.settings import Settings
+
+ROOT = "funnel_clone"
+
+_SETTINGS = (Settings, *get_type_hints(Settings).values())
+
+
+class Event(StrEnum):
+    """What is told; the value is what stands in the log."""
+
+    PASS_STARTED = "pass started"  # noqa: S105 - a pass, not a password
+    """The lease is held; scanning begins."""
+    PASS_ENDED = "pass ended"  # noqa: S105
+    """Nothing is left in hand; the pass's record is written."""
+    NOTHING_TO_DO = "nothing to do"
+    """The scan found no candidate."""
+    LEASE_ACQUIRED = "lease acquired"
+    """This pass is the one of its database."""
+    LEASE_REFUSED = "lease refused"
+    """Another pass runs."""
+    LEASE_LOST = "lease lost"
+    """It could not be renewed: all work of the pass is cancelled."""
+    HEARTBEAT_MISSED = "heartbeat missed"
+    """Lease and claims were not renewed this time."""
+    INDEX_MISSING = "index missing"
+    """A shared collection lacks an index: scans are slow."""
+    FUNNEL_CLAIMED = "funnel claimed"
+    """A funnel is in our hands."""
+    STALE_REQUEUED = "stale re-queued"
+    """A funnel or step whose worker is gone was taken over."""
+    LAID_OUT = "laid out"
+    """The clone's steps are made; the old system's 'steps made'."""
+    ALREADY_COMPLETE = "already complete"
+    """Every step was there and done."""
+    ORIGINAL_MISSING = "original missing"
+    """The layout found no original."""
+    STEP_REQUEUED = "step re-queued"
+    """A step goes back for its next attempt."""
+    IMAGES_DONE = "images done"
+    """A step's images stand at their destination."""
+    FORMS_DONE = "forms done"
+    """A step's forms are copied."""
+    CHAT_REPLACED = "chat replaced"
+    """A step's chat key is the clone's."""
+    STEP_DONE = "step done"
+    """A step is committed."""
+    STEP_FAILED = "step failed"
+    """A step's attempts are spent, or its error is permanent."""
+    TASK_FAILED = "task failed"
+    """A layout, a step or an end came to nothing this time."""
+    WRITE_DELAYED = "write delayed"
+    """An end could not be written yet; it is tried again."""
+    CLAIM_LOST = "claim lost"
+    """Somebody else holds the funnel now."""
+    FUNNEL_WAITS = "funnel waits"
+    """It is due again later."""
+    FUNNEL_COMPLETED = "funnel completed"
+    """Flags cleared and the users' event written; the old system's 'emitted'."""
+    FUNNEL_FAILED = "funnel failed"
+    """Parked, with its reason."""
+    SOURCE_DELETED = "source deleted"
+    """Parked: its original is gone."""
+
+
+_LEVELS: Mapping[Event, int] = {
+    Event.CLAIM_LOST: logging.DEBUG,
+    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED, Event.STEP_FAILED), logging.ERROR),
+    **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
+    **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.TASK_FAILED), logging.WARNING),
+    **dict.fromkeys((Event.ORIGINAL_MISSING, Event.SOURCE_DELETED), logging.WARNING),
+}
+"""What is told above or below INFO."""
+
+
+class Events:
+    """Tells events of one part of the engine."""
+
+    def __init__(self, name: str) -> None:
+        self._log = logging.getLogger(name)
+
+    def emit(self, event: Event, *, level: int | None = None, **fields: Any) -> None:
+        """Log an event with its fields; ``level`` where the event's own does not fit.
+
+        Raises:
+            TypeError: A field is or holds settings, and with them secrets.
+        """
+        for name, value in fields.items():
+            _refuse_settings(name, value)
+        own = _LEVELS.get(event, logging.INFO)
+        self._log.log(own if level is None else level, "%s", event, extra={"event": event, "fields": fields})
+
+
+def events(name: str) -> Events:
+    """The events of a module, as in ``events("engine.flow.step")``."""
+    return Events(f"{ROOT}.{name.removeprefix('engine.')}")
+
+
+emit = Events(ROOT).emit
+"""For parts that need no name of their own in the log."""
+
+
+def configure(*, json: bool = False, level: int | str = logging.INFO) -> None:
+    """Write this process's events to stderr, as JSON lines or for people. Safe to repeat: the last call holds."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if json else PlainLines())
+    log = logging.getLogger(ROOT)
+    log.setLevel(level)
+    log.handlers[:] = [handler]
+    # What others set up on the root logger would tell each event a second time.
+    log.propagate = False
+
+
+class PlainLines(logging.Formatter):
+    """``time level event key=value``: a line an event, whatever the values hold; a traceback follows on its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record."""
+        fields = "".join(f" {name}={_plain(value)}" for name, value in getattr(record, "fields", {}).items())
+        text = f"{_time(record)} {record.levelname:7} {_plain(record.getMessage(), spaces=True)}{fields}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, event, and the event's fields by their names."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record; what is no event has a ``message`` in place of ``event``."""
+        told = {"event": record.getMessage()} if hasattr(record, "event") else {"message": record.getMessage()}
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        own = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name, **told}
+        return json.dumps({**own, **getattr(record, "fields", {}), **own}, default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _plain(value: Any, *, spaces: bool = False) -> str:
+    text = str(value)
+    bare = text.isprintable() and (spaces or (bool(text) and not set(text) & set(' "=')))
+    return text if bare else json.dumps(text)
+
+
+def _refuse_settings(name: str, value: Any) -> None:
+    if isinstance(value, _SETTINGS):
+        raise TypeError(f"{name} is {type(value).__name__}: settings hold secrets and are never logged")
+    within = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple | set) else ()
+    for inner in within:
+        _refuse_settings(name, inner)
