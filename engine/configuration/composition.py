@@ -75,14 +75,18 @@ def _hydra_of_our_own() -> Iterator[None]:
 
 def _explained(error: BaseException) -> ConfigError:
     """What was found, without its words."""
-    key = ""
-    cause: BaseException | None = error
-    while cause is not None:
-        key = str(getattr(cause, "full_key", None) or getattr(cause, "override", None) or key).partition("=")[0]
-        cause = cause.__cause__ or cause.__context__
-    if key in keys():
-        return ConfigError(key, f"must be {expected(key)}")
-    return ConfigError(key if is_key(key) else "conf", f"cannot be composed ({type(error).__name__})")
+    named = [name for name in _named(error) if is_key(name)]
+    known = next((name for name in named if name in keys()), None)
+    if known is not None:
+        return ConfigError(known, f"must be {expected(known)}")
+    return ConfigError(named[-1] if named else "conf", f"cannot be composed ({type(error).__name__})")
+
+
+def _named(error: BaseException | None) -> Iterator[str]:
+    """The keys that an error and its causes name."""
+    while error is not None:
+        yield str(getattr(error, "full_key", None) or getattr(error, "override", None) or "").partition("=")[0]
+        error = error.__cause__ or error.__context__
 
 
 def _first_set(*values: str | None) -> str | None:
