@@ -10,7 +10,7 @@ it stands in) gives up there, and the search for the next tag begins where it br
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.core.model import Identity
 from engine.core.spellings import ATTRIBUTE, BARE_ATTRIBUTE, Reference, is_json
@@ -42,8 +42,6 @@ class _Reader:
     text: str
     in_json: bool
     at: int = 0
-    never_closed: set[str] = field(default_factory=set)
-    """Quotes that stand nowhere behind ``at``: looked for once, not once a tag."""
 
     def peek(self) -> tuple[str, int]:
         """The next character and the offset behind it; an empty character at the end."""
@@ -109,13 +107,11 @@ class _Reader:
         if char not in "\"'":
             return self._bare()
         opener, self.at = self.text[self.at : end], end
-        if opener in self.never_closed or len(opener) > _LONGEST_OPENER:
+        if len(opener) > _LONGEST_OPENER:
             return None
+        # A quote that is not found opens no later value either, so in vain the page is searched once a kind of quote.
         close = self.text.find(opener, end)
-        if close < 0:
-            self.never_closed.add(opener)
-            return None
-        if self.in_json and _QUOTE_INSIDE.search(self.text, end, close):
+        if close < 0 or (self.in_json and _QUOTE_INSIDE.search(self.text, end, close)):
             return None
         self.at = close + len(opener)
         return _Value(end, close, opener)

@@ -92,6 +92,16 @@ def test_the_table_names_each_row_once() -> None:
     assert set(SPELLINGS) == {row.name for row in ROWS} | {"attribute", "bare attribute"}
 
 
+@given(st.text() | st.sampled_from(["\\u00e9/é", "\\\\u00e9", "\ud83d😀"]))
+def test_every_writer_of_json_says_what_it_was_given(text: str) -> None:
+    for row in ROWS:
+        levels = len(row.layers) if row.name.startswith("json") else 0
+        read = row.encode(text)
+        for _ in range(levels):
+            read = json.loads(f'"{read}"')
+        assert not levels or read == text, row.name
+
+
 IDS = st.text("0123456789abcdef", min_size=24, max_size=24)
 KEYS = st.builds("{}/{}".format, st.uuids(), st.text("abé &\"\\/'ü😀", min_size=1, max_size=8).map("{}.png".format))
 GAPS = st.text(max_size=12)

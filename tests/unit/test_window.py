@@ -65,7 +65,7 @@ def test_nothing_falls_due_while_the_window_is_full() -> None:
 
 
 def test_a_dropped_funnel_gives_back_what_waits_and_keeps_its_place_until_released() -> None:
-    window: Window[str, int] = Window(2)
+    window: Window[str, int] = Window(3)
     window.add("a", [1, 2, 3])
     window.add("b", [7])
     window.take(0.0)
@@ -77,6 +77,15 @@ def test_a_dropped_funnel_gives_back_what_waits_and_keeps_its_place_until_releas
     assert taken(window, 9.0) == [("b", 7)]
     window.release("a")
     assert window.in_flight == 1
+
+
+def test_dropping_one_funnel_leaves_the_times_of_others_in_order() -> None:
+    window: Window[str, int] = Window(9)
+    for key, due_s in (("a", 1), ("b", 5), ("a", 2), ("b", 6), ("b", 7), ("b", 3)):
+        window.requeue(key, due_s, float(due_s))
+    window.drop("a")
+    assert window.next_due_s() == 3.0
+    assert [item for _, item in taken(window, 6.0)] == [3, 5, 6]
 
 
 def test_what_was_not_taken_cannot_be_released() -> None:
