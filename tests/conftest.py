@@ -41,8 +41,6 @@ def store(settings: Settings) -> Iterator[Store]:
     opened.close()
 
 
-
-
 @pytest.fixture
 def workshop(store: Store, settings: Settings) -> Workshop:
     """The whole way in this process."""

@@ -24,12 +24,18 @@ def check_services(settings: Settings) -> None:
     Objects(settings.s3).check(settings.s3.bucket)
 
 
+OWN = "local"
+"""As ``ray.address``: a Ray of our own, even where another one runs on this machine."""
+
+
 @contextmanager
 def ray_session(settings: Settings) -> Iterator[None]:
     """A Ray to work in: the one named, else the one that runs, else one of our own that ends with us."""
-    from engine.cluster.session import join, leave  # noqa: PLC0415 - importing ray takes a second
+    from engine.cluster.session import join, leave, running_address  # noqa: PLC0415 - importing ray takes a second
 
-    if join(settings.ray.address):
+    address = settings.ray.address or running_address()
+    if address is not None and address != OWN:
+        join(address)
         try:
             yield
         finally:

@@ -1,7 +1,11 @@
 """Joining a Ray that runs already, and following a pass in it."""
 
 import logging
+import os
+import socket
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -12,21 +16,34 @@ from engine.core.errors import CloneError, ServiceUnreachable
 from engine.settings import Settings
 
 FOLLOW_TICK_S = 0.4
+PROBE_S = 1.0
 
 
-def join(address: str | None) -> bool:
-    """Connect to the Ray at ``address``; None: to the one that runs on this machine. False where none runs.
+def running_address() -> str | None:
+    """Where the Ray of this machine answers, as ``ray start --head`` wrote it down; None where none does.
+
+    Ray's own search would also find every other process's private Ray, and wait a minute for one that is gone.
+    """
+    written = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir())) / "ray" / "ray_current_cluster"
+    try:
+        address = written.read_text().strip()
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_S).close()
+    except (OSError, ValueError):
+        return None
+    return address
+
+
+def join(address: str) -> None:
+    """Connect to the Ray at ``address``.
 
     Raises:
-        ServiceUnreachable: The Ray that was named does not answer, or refuses the token.
+        ServiceUnreachable: It does not answer, or refuses the token.
     """
     try:
-        ray.init(address or "auto", namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        if address is None and isinstance(error, ConnectionError):
-            return False
-        raise ServiceUnreachable(f"Ray (ray.address={address or 'auto'}) cannot be joined: {error}") from error
-    return True
+        ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise ServiceUnreachable(f"Ray (ray.address={address}) cannot be joined: {error}") from error
 
 
 def leave() -> None:

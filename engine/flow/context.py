@@ -13,7 +13,7 @@ from engine.flow.copier import Copier
 
 @dataclass(frozen=True)
 class FunnelContext:
-    """A plan with what it takes to carry it out: the reference finder (built once, about 1 ms) and the clients."""
+    """A plan with what it takes to carry it out: the reference finder (some milliseconds to build) and the clients."""
 
     plan: FunnelPlan
     store: Store

@@ -57,12 +57,14 @@ def load(context: FunnelContext, work: StepWork) -> Page:
         kind = type(original.raw_html).__name__
         raise DocumentInvalid(f"step {work.original_id}: raw_html is {kind}, neither text nor null")
     components, failures = _components(original.components, work)
+    # Together: a form that is embedded in one text is moved wherever its id stands in the other.
+    html_references, components_references = context.finder.find_on_page((original.raw_html or "", components))
     return Page(
         html=original.raw_html,
         components=components,
         components_document=original.components,
-        html_references=context.finder.find(original.raw_html or ""),
-        components_references=context.finder.find(components),
+        html_references=html_references,
+        components_references=components_references,
         failures=failures,
     )
 

@@ -1,0 +1,203 @@
+"""The commands as their users run them: in a process of their own, by exit code and by what stands on stdout."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from engine.edges.mongo import leases
+from engine.edges.mongo.client import Store
+from engine.settings import Settings
+from tests.funnels import build_funnel, request_clone
+from tests.invariants import assert_sound
+
+SMALL = {"steps": 2, "images": 2, "image_bytes": 1_000, "forms": 1, "html_bytes": 1_500, "components_bytes": 1_500}
+RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
+REPOSITORY = str(Path(__file__).parents[2])
+TIMEOUT_S = 120
+
+
+class Shell:
+    """Runs commands with the test's servers in the environment."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))
+            },
+            "PYTHONPATH": REPOSITORY,
+            "MONGO_URI": settings.mongo.uri,
+            "MONGO_DATABASE": settings.mongo.database,
+            "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
+            "S3_BUCKET": settings.s3.bucket,
+            "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
+            "PREVIEW_DOMAIN": settings.chat.preview_domain,
+        }
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*RUN, *arguments],
+            env={**self.environment, **environment},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        done = self(*arguments, "--json")
+        assert done.returncode == expect, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shell(settings: Settings, tmp_path: Path) -> Shell:
+    folder = tmp_path / "any folder"
+    folder.mkdir()
+    return Shell(settings, folder)
+
+
+def test_init_makes_the_indexes_once(shell: Shell, store: Store) -> None:
+    made = shell.json("init")["created"]
+    assert "clone_asked" in made
+    assert "clone_asked" in store.funnels.index_information()
+    assert shell.json("init")["created"] == []
+
+
+def test_request_pass_and_status_from_the_flag_to_the_finished_clone(
+    shell: Shell, store: Store, database: Any, s3: Any, bucket: str
+) -> None:
+    original = build_funnel(database, s3, bucket, **SMALL)
+    account = ObjectId()
+    database["_accounts"].insert_one({"_id": account})
+    asked = shell.json("request", str(original), "--count", "2", "--account", str(account))["funnel_ids"]
+    assert [shell.json("status", clone)["state"] for clone in asked] == ["asked", "asked"]
+    report = shell.json("pass", "--drain", "ray.num_cpus=2")
+    assert {key: report[key] for key in ("funnels", "completed", "failed", "steps", "images", "bytes", "forms")} == {
+        "funnels": 2,
+        "completed": 2,
+        "failed": 0,
+        "steps": 4,
+        "images": 4,
+        "bytes": 4_000,
+        "forms": 2,
+    }
+    assert report["seconds"] > 0
+    for clone in asked:
+        status = shell.json("status", clone)
+        assert (status["state"], status["steps_done"], status["steps_total"]) == ("completed", 2, 2)
+        assert (status["images_done"], status["images_total"], status["errors"]) == (2, 2, [])
+        funnel = store.funnels.find_one({"_id": ObjectId(clone)}) or {}
+        assert (funnel["account_id"], funnel["name"].endswith(" (Clone)")) == (account, True)
+        assert_sound(database, s3, ObjectId(clone), None)
+    overview = shell.json("status")
+    assert overview["counts"]["completed"] == 2
+    assert overview["pass"] is None
+    assert list(shell.folder.iterdir()) == [], "no output folder is written"
+
+
+def test_a_pass_that_found_problems_ends_with_1(
+    shell: Shell, store: Store, database: Any, s3: Any, bucket: str
+) -> None:
+    original = build_funnel(database, s3, bucket, **SMALL)
+    store.components.update_one({"funnel_id": original}, {"$set": {"components": 5}})
+    clone = request_clone(database, original)
+    report = shell.json("pass", "ray.num_cpus=2", expect=1)
+    assert (report["completed"], report["failed"]) == (0, 1)
+    status = shell.json("status", str(clone))
+    assert status["state"] == "failed"
+    assert "components is int" in status["errors"][0]
+
+
+def test_a_pass_beside_another_is_refused_and_ends_with_0(shell: Shell, store: Store) -> None:
+    leases.acquire(store, "other", "somebody else", 300)
+    report = shell.json("pass", "ray.num_cpus=1")
+    assert "somebody else" in report["refused"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (("pass", "steps.concurrency=0"), "steps.concurrency"),
+        (("pass", "steps.concurency=3"), "steps.concurency"),
+        (("pass", "steps.concurrency=many"), "steps.concurrency"),
+        (("pass", "s3.secret_access_key="), "s3.secret_access_key"),
+        (("pass", "mongo.uri="), "mongo.uri"),
+        (("init", "mongo.uri=http://x"), "mongo.uri"),
+    ],
+)
+def test_a_wrong_setting_ends_with_2_and_names_the_key(shell: Shell, arguments: tuple[str, ...], key: str) -> None:
+    done = shell(*arguments, "--json")
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["key"] == key
+    assert key in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("request", "64a1f0c2e4b0a1b2c3d4e5f6"), ("status", "nobody"), ("pass", "--no")])
+def test_an_unknown_id_or_option_ends_with_2(shell: Shell, arguments: tuple[str, ...]) -> None:
+    done = shell(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert arguments[1] in done.stderr
+
+
+def test_an_unknown_account_ends_with_2_and_asks_for_nothing(shell: Shell, store: Store) -> None:
+    store.funnels.insert_one({"_id": "f", "name": "n"})
+    done = shell("request", "f", "--account", "nobody")
+    assert (done.returncode, "nobody" in done.stderr) == (2, True)
+    assert store.funnels.count_documents({}) == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["mongo.uri=mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=300", "s3.endpoint_url=http://127.0.0.1:9"]
+)
+def test_a_server_that_does_not_answer_ends_with_3_and_is_named(shell: Shell, key: str) -> None:
+    done = shell("pass", key)
+    assert done.returncode == 3, done.stderr
+    assert key.split("=", 1)[0] in done.stderr
+
+
+def test_no_secret_is_ever_printed(shell: Shell, settings: Settings) -> None:
+    password = "correct-horse"
+    uri = f"mongodb://user:{password}@127.0.0.1:9/?serverSelectionTimeoutMS=200"
+    secret = settings.s3.secret_access_key
+    outputs = [
+        shell("pass", "--help"),
+        shell("pass", "--settings"),
+        shell("pass", "--cfg", MONGO_URI=uri),
+        shell("status", "--cfg", MONGO_URI=uri),
+        shell("pass", MONGO_URI=uri),
+        shell("pass", f"s3.secret_acess_key={secret}"),
+        shell("pass", f"steps.concurrency={secret}", MONGO_URI=uri),
+        shell("pass", MONGO_URI=f"user:{password}"),
+        shell("pass", "s3.endpoint_url=http://127.0.0.1:9"),
+    ]
+    for done in outputs:
+        assert password not in done.stdout + done.stderr
+        assert secret not in done.stdout + done.stderr
+    assert outputs[2].returncode == 0
+    assert "mongo" in outputs[2].stdout
+
+
+def test_help_says_what_commands_do_and_how_they_end(shell: Shell) -> None:
+    done = shell("--help")
+    assert done.returncode == 0
+    for word in ("demo", "init", "request", "pass", "status", "Exit status"):
+        assert word in done.stdout
+    assert "--drain" in shell("pass", "--help").stdout
+
+
+def test_the_demo_clones_its_samples_and_finds_them_sound(shell: Shell) -> None:
+    report = shell.json("demo", "ray.num_cpus=2")
+    assert report["sound"] is True
+    assert len(report["clones"]) == 3
+    assert (report["completed"], report["failed"]) == (3, 0)
