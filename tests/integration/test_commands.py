@@ -56,7 +56,7 @@ class Shell:
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         done = self(*arguments, "--json")
-        assert done.returncode == expect, done.stderr
+        assert done.returncode == expect, done.stderr + done.stdout
         return json.loads(done.stdout)
 
 

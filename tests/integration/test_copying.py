@@ -319,6 +319,7 @@ def test_what_the_environment_holds_of_aws_changes_nothing(
         "AWS_ACCESS_KEY_ID": "stray",
         "AWS_SECRET_ACCESS_KEY": "stray",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
         "AWS_REGION": "eu-north-1",
         "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
     }.items():

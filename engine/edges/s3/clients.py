@@ -91,11 +91,14 @@ def open_store(settings: S3Settings, bucket: str, timeout_s: float) -> "S3Store"
         }
 
     virtual = settings.addressing_style == "virtual"
+    # In virtual style the library takes the endpoint for the bucket's own.
+    endpoint = endpoint_of(settings, bucket if virtual else None)
     return S3Store(
         bucket,
         config={
-            # In virtual style the library takes the endpoint for the bucket's own.
-            "endpoint": endpoint_of(settings, bucket if virtual else None),
+            # Under both names: AWS_ENDPOINT_URL_S3 in the environment would win over the first.
+            "endpoint": endpoint,
+            "aws_endpoint_url_s3": endpoint,
             "region": settings.region,
             "virtual_hosted_style_request": virtual,
             "skip_signature": False,
