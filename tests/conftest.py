@@ -8,7 +8,6 @@ import pytest
 
 from engine.edges.mongo.client import Store, open_store
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
-
 from tests.in_process import Workshop
 
 PREVIEW_DOMAIN = "preview.example.com"

@@ -21,6 +21,11 @@ def command_lines(pids: set[int]) -> dict[int, str]:
     return {pid: _read(pid, "cmdline").replace("\0", " ") for pid in pids}
 
 
+def environments(pids: set[int]) -> dict[int, list[str]]:
+    """Pid -> ``NAME=value`` as they stand in the process's memory now."""
+    return {pid: _read(pid, "environ").split("\0") for pid in pids}
+
+
 def descendants(root: int) -> set[int]:
     """All processes below ``root``."""
     parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()}

@@ -111,6 +111,7 @@ def _environment(token: Path, mark: str) -> Iterator[None]:
     """Ray's settings, for this process and those it starts; what stood there before comes back."""
     wanted: Mapping[str, str | None] = {
         mark.partition("=")[0]: mark.partition("=")[2],
+        "SPT_NOENV": "1",  # Ray's processes write their titles over their environment else, and so over the mark
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_TOKEN": None,

@@ -26,7 +26,7 @@ from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server, embedded_s3, start_s3
 from engine.local.servers import Servers, embedded_servers
 from engine.settings import RaySettings
-from tests.processes import alive, command_lines, descendants, listening_addresses, wait_for
+from tests.processes import alive, command_lines, descendants, environments, listening_addresses, wait_for
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -377,6 +377,18 @@ def test_a_server_that_ends_at_once_shows_its_log(nothing_installed: Path, tmp_p
         start_mongod(tmp_path / "mongo")
     assert str(refused.value).startswith("mongod ended with status 3 before it was ready")
     assert "the reason stands here" in str(refused.value)
+
+
+def test_the_reaper_knows_every_process_of_its_ray(tmp_path: Path, parents: list[Parent]) -> None:
+    parent = Parent(PARENT, tmp_path)
+    parents.append(parent)
+    lines = command_lines(parent.below)
+    [mark] = {word for line in lines.values() for word in line.split() if word.startswith("FUNNEL_CLONE_RAY=")}
+    of_ray = {pid for pid, line in lines.items() if "/ray/" in line or line.startswith("ray::")}
+    assert len(of_ray) > 5
+    # Of an environment that was written over, the first variables are gone; the mark may stand at any place.
+    whole = {pid for pid, variables in environments(of_ray).items() if mark in variables and "=" in variables[0]}
+    assert whole == of_ray
 
 
 def test_a_server_that_never_answers_is_given_up_and_ended(

@@ -19,9 +19,10 @@ PASS = "5" * 32
 
 
 def ask(store: Store, account: Any = "a", **fields: Any) -> ObjectId:
-    funnel = {"_id": ObjectId(), "account_id": account, "original_funnel_id": ObjectId(), "pending": True, **fields}
-    store.funnels.insert_one(funnel)
-    return funnel["_id"]
+    funnel_id = ObjectId()
+    asked = {"_id": funnel_id, "account_id": account, "original_funnel_id": ObjectId(), "pending": True}
+    store.funnels.insert_one({**asked, **fields})
+    return funnel_id
 
 
 def claims(store: Store, turn: Turn | None = None, pass_id: str = PASS) -> Iterator[Claim]:

@@ -24,8 +24,9 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from engine.core import errors, policy
+from engine.core import errors
 from engine.core.model import DocId
+from engine.core.policy import mongo_error_is_transient
 from engine.settings import MongoSettings
 
 Document = dict[str, Any]
@@ -185,7 +186,7 @@ def translated(what: str) -> Iterator[None]:
 def _engine_error(what: str, error: PyMongoError) -> errors.CloneError:
     code = getattr(error, "code", None)
     labels = frozenset(error._error_labels)  # noqa: SLF001 - has_error_label asks for one at a time only
-    if isinstance(error, (AutoReconnect, ConnectionFailure)) or policy.mongo_error_is_transient(code, labels):
+    if isinstance(error, (AutoReconnect, ConnectionFailure)) or mongo_error_is_transient(code, labels):
         return errors.StoreUnavailable(f"{what}: {type(error).__name__}")
     if code in _BSON_OBJECT_TOO_LARGE:
         return errors.DocumentTooLarge(f"{what}: over the 16 MB that a document holds")

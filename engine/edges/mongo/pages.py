@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateMany
@@ -140,7 +141,7 @@ def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int:
     with translated(f"step {work.step_id} (clone of {work.original_id})"):
         while True:
             try:
-                store.transaction(lambda session: _write(store, claim, work, page, forms, session))
+                store.transaction(partial(_write, store, claim, work, page, forms))
             except (DuplicateKeyError, BulkWriteError):
                 missing = _still_missing(store, forms)
                 if len(missing) == len(forms):
