@@ -55,6 +55,15 @@ def test_b23_an_event_is_one_plain_line(capsys: pytest.CaptureFixture[str]) -> N
     assert told == r'funnel claimed funnel_id=12 reason="a \"b\"\n=\u2028" name="" drain=True'
 
 
+def test_no_value_breaks_a_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure()
+    emit(Event.LAID_OUT, reason="a\u2028b\n")
+    logging.getLogger("funnel_clone.tasks").warning("step\n%s", "7\u2028")
+    event, message = lines(capsys)
+    assert event.endswith(r'reason="a\u2028b\n"')
+    assert message.endswith(r'"step\n7\u2028"')
+
+
 def test_b23_an_event_is_one_json_line(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.configure(json=True)
     events("engine.flow.step").emit(Event.STEP_DONE, step_id=7, reason="ä\n\u2028", odd=Exception("x"))
