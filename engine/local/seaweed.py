@@ -163,7 +163,7 @@ def _identity(path: Path) -> tuple[str, str]:
 
 def _client(server: S3Server) -> "S3Client":
     patience = Config(
-        connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
+        connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
     )
     return boto3.client(
         "s3",
