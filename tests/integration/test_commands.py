@@ -16,7 +16,14 @@ from engine.settings import Settings
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 
-SMALL: dict[str, Any] = {"steps": 2, "images": 2, "image_bytes": 1_000, "forms": 1, "html_bytes": 1_500, "components_bytes": 1_500}
+SMALL: dict[str, Any] = {
+    "steps": 2,
+    "images": 2,
+    "image_bytes": 1_000,
+    "forms": 1,
+    "html_bytes": 1_500,
+    "components_bytes": 1_500,
+}
 RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
 REPOSITORY = str(Path(__file__).parents[2])
 TIMEOUT_S = 120
