@@ -45,10 +45,8 @@ class Event(StrEnum):
     """The clone's steps are made; the old system's 'steps made'."""
     ALREADY_COMPLETE = "already complete"
     """Every step was there and done."""
-    ORIGINAL_MISSING = "original missing"
-    """The layout found no original."""
     STEP_REQUEUED = "step re-queued"
-    """A step goes back for its next attempt."""
+    """A step, or its funnel's layout or end, goes back for its next attempt."""
     IMAGES_DONE = "images done"
     """A step's images stand at their destination."""
     FORMS_DONE = "forms done"
@@ -57,8 +55,6 @@ class Event(StrEnum):
     """A step's chat key is the clone's."""
     STEP_DONE = "step done"
     """A step is committed."""
-    STEP_FAILED = "step failed"
-    """A step's attempts are spent, or its error is permanent."""
     TASK_FAILED = "task failed"
     """A layout, a step or an end came to nothing this time."""
     WRITE_DELAYED = "write delayed"
@@ -72,15 +68,15 @@ class Event(StrEnum):
     FUNNEL_FAILED = "funnel failed"
     """Parked, with its reason."""
     SOURCE_DELETED = "source deleted"
-    """Parked: its original is gone."""
+    """Parked: its original is gone; the old system's 'original missing'."""
 
 
 _LEVELS: Mapping[Event, int] = {
     Event.CLAIM_LOST: logging.DEBUG,
-    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED, Event.STEP_FAILED), logging.ERROR),
+    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.TASK_FAILED), logging.WARNING),
-    **dict.fromkeys((Event.ORIGINAL_MISSING, Event.SOURCE_DELETED), logging.WARNING),
+    Event.SOURCE_DELETED: logging.WARNING,
 }
 """What is told above or below INFO."""
 

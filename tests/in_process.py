@@ -26,7 +26,7 @@ class Workshop:
     def claim(self) -> Claim:
         taken = claim_next(self.store, PASS, self.settings.scan.funnel_stale_minutes, None)
         assert taken is not None, "nothing to claim"
-        return taken[0]
+        return taken.claim
 
     def lay_out(self, claim: Claim) -> LayoutOutcome:
         return lay_out(self.store, claim, self.settings)

@@ -32,9 +32,11 @@ class CopyActor:
     def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
         """Nothing is connected yet."""
         self._joining = JoiningCopier(ObjectCopier(settings, copy), copy.concurrency)
+        self._calls = 0
 
     async def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
         """As ``engine.flow.copier.Copier`` says."""
+        self._calls += 1
         ends_at = monotonic() + deadline_s
         copies = [asyncio.wrap_future(self._joining.submit(order, ends_at)) for order in orders]
         if not copies:
@@ -58,6 +60,10 @@ class CopyActor:
     async def issued(self) -> int:
         """Copies sent to S3 since this actor last started, each try counted."""
         return self._joining.issued()
+
+    async def counts(self) -> tuple[int, int]:
+        """(copies sent to S3, batches asked for) since this actor last started."""
+        return self._joining.issued(), self._calls
 
 
 class ActorPoolCopier:

@@ -3,6 +3,7 @@
 import os
 import socket
 from hashlib import sha256
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from engine.telemetry import Event, emit
 from engine.wiring import store_for
 
 NAMESPACE = "funnel-clone"
+NAME_FREE_S = 10.0
 
 
 class Driver:
@@ -50,6 +52,7 @@ class Driver:
         if isinstance(lease, leases.Holder):
             emit(Event.LEASE_REFUSED, owner=lease.owner)
             return PassReport("refused", refused=f"another pass runs: {lease.owner}", missing_indexes=missing)
+        emit(Event.LEASE_ACQUIRED, pass_id=pass_id, owner=owner)
         passes.begin(store, pass_id, owner, drain=self._drain)
         state, figures = self._run_pass(store, pass_id, lease)
         return PassReport(state, pass_id, figures=figures, missing_indexes=missing)
@@ -68,13 +71,15 @@ class Driver:
         finally:
             heartbeat.stop()
             try:
-                run.state.tally.copies_issued = launcher.copies_issued()
+                run.state.tally.copies_issued, run.state.tally.copy_calls = launcher.copies_counted()
             finally:
                 launcher.stop()
             figures = run.state.tally.as_document()
             # The record before the lease: the next pass must not begin before this one is written down.
             passes.finish(store, pass_id, state, figures)
             leases.release(store, pass_id)
+            if not figures["funnels"]:
+                emit(Event.NOTHING_TO_DO)
             emit(
                 Event.PASS_ENDED,
                 pass_id=pass_id,
@@ -115,3 +120,15 @@ def start_driver(settings: Settings, *, drain: bool) -> Any | None:
         return actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE).remote(settings, drain=drain)
     except ValueError:  # ActorAlreadyExistsError in newer versions is one, too
         return None
+
+
+def end_driver(driver: Any, settings: MongoSettings) -> None:
+    """End the actor and wait until its name is free: a pass right behind this one must not be refused."""
+    ray.kill(driver)
+    until = monotonic() + NAME_FREE_S
+    while monotonic() < until:
+        try:
+            ray.get_actor(driver_name(settings), namespace=NAMESPACE)
+        except ValueError:
+            return
+        sleep(0.02)

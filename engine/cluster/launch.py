@@ -3,11 +3,14 @@
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from engine.cluster import tasks
 from engine.cluster.copiers import start_copy_actors
 from engine.core.model import Claim, StepWork
 from engine.settings import Settings
+
+COUNT_TIMEOUT_S = 10.0
 
 Ref = Any
 
@@ -53,9 +56,14 @@ class Launcher:
         for actor in self._actors:
             actor.forget.remote(scope)
 
-    def copies_issued(self) -> int:
-        """Copy requests that the actors sent to S3 in this pass."""
-        return sum(ray.get([actor.issued.remote() for actor in self._actors]))
+    def copies_counted(self) -> tuple[int, int]:
+        """(copy requests that the actors sent to S3, calls that they got) in this pass; zeros where one is gone."""
+        counts = [actor.counts.remote() for actor in self._actors]
+        try:
+            answers: list[tuple[int, int]] = ray.get(counts, timeout=COUNT_TIMEOUT_S)
+        except RayError:
+            return 0, 0
+        return sum(issued for issued, _ in answers), sum(calls for _, calls in answers)
 
     def stop(self) -> None:
         """End the copy actors."""

@@ -89,17 +89,17 @@ class PassRun:
             if taken is None:
                 self._scan_at = monotonic() + SCAN_AGAIN_S
                 return
-            claim, turn = taken
-            if turn is not None and turn != self._turn:
-                leases.remember_turn(self._store, self._pass_id, turn)
-            self._turn = turn
-            self._take(claim)
+            if taken.turn is not None and taken.turn != self._turn:
+                leases.remember_turn(self._store, self._pass_id, taken.turn)
+            self._turn = taken.turn
+            self._take(taken.claim, rescued=taken.rescued)
 
-    def _take(self, claim: Claim) -> None:
+    def _take(self, claim: Claim, *, rescued: bool) -> None:
         funnel = FunnelInHand(claim, scope=scope_of(claim))
         self.state.in_hand[funnel.scope] = funnel
         self.state.tally.funnels += 1
-        emit(Event.FUNNEL_CLAIMED, funnel_id=claim.funnel_id, epoch=claim.epoch, attempt=claim.attempt)
+        event = Event.STALE_REQUEUED if rescued else Event.FUNNEL_CLAIMED
+        emit(event, funnel_id=claim.funnel_id, epoch=claim.epoch, attempt=claim.attempt)
         if claim.attempt > self._settings.funnels.attempts:
             # Only a try that took its driver along comes here: any other was parked when it ended.
             tried = claim.attempt - 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from engine.cluster.driver import NAMESPACE, start_driver
+from engine.cluster.driver import NAMESPACE, end_driver, start_driver
 from engine.cluster.report import PassReport, Snapshot
 from engine.core.errors import CloneError, ServiceUnreachable
 from engine.settings import Settings
@@ -62,6 +62,13 @@ def run_pass(settings: Settings, *, drain: bool, show: Callable[[Snapshot], None
     driver = start_driver(settings, drain=drain)
     if driver is None:
         return PassReport("refused", refused="another pass of this database runs in this cluster")
+    try:
+        return _follow(driver, show)
+    finally:
+        end_driver(driver, settings.mongo)
+
+
+def _follow(driver: Any, show: Callable[[Snapshot], None]) -> PassReport:
     running = driver.run.remote()
     asked_to_stop = False
     while True:

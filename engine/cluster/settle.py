@@ -60,13 +60,22 @@ class Settler:
             funnel.images_total = summary.images
             funnel.see_images(summary.images_done)
             self._state.window.add(funnel.scope, list(summary.steps))
-            emit(Event.LAID_OUT, funnel_id=funnel.claim.funnel_id, steps=len(summary.steps), images=summary.images)
+            event = Event.LAID_OUT if summary.steps else Event.ALREADY_COMPLETE
+            emit(event, funnel_id=funnel.claim.funnel_id, steps=len(summary.steps), images=summary.images)
 
     def _step_done(self, funnel: FunnelInHand, result: StepResult) -> None:
         funnel.steps_done += 1
         self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
         self._state.tally.add_step(result)
-        emit(Event.STEP_DONE, funnel_id=funnel.claim.funnel_id, step_id=result.step_id, failures=len(result.failures))
+        about = {"funnel_id": funnel.claim.funnel_id, "step_id": result.step_id}
+        for event, count in (
+            (Event.IMAGES_DONE, len(result.images_done)),
+            (Event.FORMS_DONE, result.forms),
+            (Event.CHAT_REPLACED, result.chat_keys),
+        ):
+            if count:
+                emit(event, **about, count=count)
+        emit(Event.STEP_DONE, **about, failures=len(result.failures))
 
     def _finished(self, funnel: FunnelInHand, result: FinishResult) -> None:
         if result.state == "unfinished":
@@ -102,6 +111,9 @@ class Settler:
 
     def _again(self, running: Running, delay_s: float) -> None:
         self._state.tally.retries += 1
+        emit(
+            Event.STEP_REQUEUED, funnel_id=running.funnel.claim.funnel_id, task=running.name, seconds=round(delay_s, 1)
+        )
         if running.kind == "layout":
             self._lay_out(running.funnel)
         else:

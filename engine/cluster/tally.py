@@ -24,6 +24,9 @@ class Tally:
     bytes: int = 0
     forms: int = 0
     copies_issued: int = 0
+    """Requests to S3: as many as images, where no try failed."""
+    copy_calls: int = 0
+    """Calls to copy actors: one a step and actor at most."""
     seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)

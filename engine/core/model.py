@@ -174,6 +174,9 @@ class StepResult:
     copied: tuple[tuple[DocId, int], ...] = ()
     """(record id, bytes) of those that this step had copied; a step beside it may have had the same ones."""
     forms: int = 0
+    """Form documents that this step made."""
+    chat_keys: int = 0
+    """Chat keys that were replaced."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage -> seconds: load, images, forms, chat, rewrite, commit."""
 

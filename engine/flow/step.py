@@ -52,6 +52,7 @@ def clone_step(work: StepWork, context: FunnelContext) -> StepResult:
         images_done=copied.done_ids,
         copied=copied.copied,
         forms=forms_made,
+        chat_keys=len(chat.replacements),
         seconds=watch.seconds,
     )
 

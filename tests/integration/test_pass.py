@@ -56,6 +56,7 @@ def test_b12_never_more_steps_than_the_limit_run_over_all_funnels(
     assert (report.state, report.figures["completed"], report.figures["failed"]) == ("done", 4, 0), report
     assert report.figures["steps"] == 16
     assert report.figures["images"] == report.figures["copies_issued"] == 20, "D9: each image once, whoever shows it"
+    assert 0 < report.figures["copy_calls"] <= 16 * settings.copy.actors, "one call a step and actor at most"
     assert 1 < most_at_once(store) <= concurrency
     for clone_id, original in clones.items():
         assert_sound(database, s3, clone_id, before[original])

@@ -27,8 +27,8 @@ def ask(store: Store, account: Any = "a", **fields: Any) -> ObjectId:
 
 def claims(store: Store, turn: Turn | None = None, pass_id: str = PASS) -> Iterator[Claim]:
     while (taken := claim_next(store, pass_id, STALE_MINUTES, turn)) is not None:
-        claim, turn = taken
-        yield claim
+        turn = taken.turn
+        yield taken.claim
 
 
 def taken_ids(store: Store, **options: Any) -> list[Any]:

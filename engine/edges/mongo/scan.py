@@ -5,7 +5,7 @@ There is no read before the write (D1), no join and no page is looked at (D16): 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import ReturnDocument
 
@@ -28,7 +28,17 @@ class Turn:
     account_id: DocId
 
 
-def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | None) -> tuple[Claim, Turn | None] | None:
+class Taken(NamedTuple):
+    """A funnel that was claimed."""
+
+    claim: Claim
+    turn: Turn | None
+    """Whose turn it was last, now."""
+    rescued: bool
+    """It was in the hands of a pass that died, or of the old system for too long."""
+
+
+def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | None) -> Taken | None:
     """Take the funnel whose turn it is; None where nothing is to be done now.
 
     Never tried before tried (B3): first what is asked for, account after account, oldest first within one; then
@@ -40,14 +50,14 @@ def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | No
     with translated("scan of funnels"):
         taken = _claim_asked(store, pass_id, turn)
         if taken is not None:
-            return _claim_of(taken, pass_id), Turn(taken.get("account_id"))
-        rest = [(pipelines.due(), _BY_DUE_TIME)]
-        rest += [(filter_, _BY_HOLDER) for filter_ in pipelines.claimed_by_dead_pass(pass_id)]
-        rest += [(pipelines.claimed_without_pass(stale_minutes), _BY_HOLDER)]
-        for filter_, order in rest:
-            taken = _claim(store, pass_id, filter_, order)
+            return Taken(_claim_of(taken, pass_id), Turn(taken.get("account_id")), rescued=False)
+        taken = _claim(store, pass_id, pipelines.due(), _BY_DUE_TIME)
+        if taken is not None:
+            return Taken(_claim_of(taken, pass_id), turn, rescued=False)
+        for stale in (*pipelines.claimed_by_dead_pass(pass_id), pipelines.claimed_without_pass(stale_minutes)):
+            taken = _claim(store, pass_id, stale, _BY_HOLDER)
             if taken is not None:
-                return _claim_of(taken, pass_id), turn
+                return Taken(_claim_of(taken, pass_id), turn, rescued=True)
     return None
 
 

@@ -1,5 +1,6 @@
 """Clients of the object store: obstore for copies, boto3 for the rest. Both are safe to share between threads."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.core.errors import ConfigError
@@ -82,14 +83,6 @@ def open_store(settings: S3Settings, bucket: str, timeout_s: float) -> "S3Store"
 
     from obstore.store import S3Store  # noqa: PLC0415
 
-    def credentials() -> "S3Credential":
-        return {
-            "access_key_id": settings.access_key_id,
-            "secret_access_key": settings.secret_access_key,
-            "token": None,
-            "expires_at": None,
-        }
-
     virtual = settings.addressing_style == "virtual"
     # In virtual style the library takes the endpoint for the bucket's own.
     endpoint = endpoint_of(settings, bucket if virtual else None)
@@ -104,7 +97,7 @@ def open_store(settings: S3Settings, bucket: str, timeout_s: float) -> "S3Store"
             "skip_signature": False,
         },
         # Not as config: the library would mix a session token that stands in the environment with these keys.
-        credential_provider=credentials,
+        credential_provider=partial(_credentials, settings),
         client_options={
             "allow_http": True,
             "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
@@ -112,3 +105,12 @@ def open_store(settings: S3Settings, bucket: str, timeout_s: float) -> "S3Store"
         },
         retry_config={"max_retries": 0},
     )
+
+
+def _credentials(settings: S3Settings) -> "S3Credential":
+    return {
+        "access_key_id": settings.access_key_id,
+        "secret_access_key": settings.secret_access_key,
+        "token": None,
+        "expires_at": None,
+    }
