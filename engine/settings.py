@@ -31,7 +31,7 @@ def _positive(key: str, value: float) -> None:
 
 def _present(key: str, value: str, variable: str) -> None:
     if not value:
-        raise ConfigError(key, f"is not set; set it on the command line ({key}=…) or through {variable}")
+        raise ConfigError(key, f"is not set: give it through {variable} in the environment, or as {key}=…")
 
 
 @dataclass(frozen=True, slots=True)

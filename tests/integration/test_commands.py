@@ -4,14 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo import MongoClient
 
 from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
+from engine.local.mongod import find_mongod
+from engine.local.ports import free_ports
 from engine.settings import Settings
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
@@ -171,6 +175,30 @@ def test_a_server_that_does_not_answer_ends_with_3_and_is_named(shell: Shell, ke
     done = shell("pass", key)
     assert done.returncode == 3, done.stderr
     assert key.split("=", 1)[0] in done.stderr
+
+
+@pytest.fixture
+def lone_mongod(tmp_path: Path) -> Iterator[str]:
+    """A mongod that is no replica set; its URI."""
+    (port,) = free_ports(1)
+    (tmp_path / "db").mkdir()
+    options = ["--dbpath", str(tmp_path / "db"), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    server = subprocess.Popen([str(find_mongod()), *options], stdout=subprocess.DEVNULL)
+    uri = f"mongodb://127.0.0.1:{port}"
+    try:
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.admin.command("ping")
+        yield uri
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_a_mongodb_that_is_no_replica_set_ends_with_2_and_says_what_to_do(shell: Shell, lone_mongod: str) -> None:
+    done = shell("pass", "--json", MONGO_URI=lone_mongod)
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["key"] == "mongo.uri"
+    assert "--replSet" in done.stderr
 
 
 def test_no_secret_is_ever_printed(shell: Shell, settings: Settings) -> None:
