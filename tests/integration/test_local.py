@@ -37,6 +37,7 @@ from engine.local.ray_cluster import embedded_ray
 from engine.local.servers import embedded_servers
 from engine.settings import RaySettings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 folder = Path(sys.argv[1])
 with embedded_servers(folder), embedded_ray(RaySettings(num_cpus=1), folder / "ray"):
     print("ready", flush=True)
@@ -48,6 +49,7 @@ import signal, sys
 from pathlib import Path
 from engine.local.mongod import embedded_mongod
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with embedded_mongod(Path(sys.argv[1])) as server:
     print("ready", flush=True)
     signal.pause()
