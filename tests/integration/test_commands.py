@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from engine.local.ports import free_ports
 from engine.settings import Settings
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
+from tests.processes import wait_for
 
 SMALL: dict[str, Any] = {
     "steps": 2,
@@ -128,6 +130,28 @@ def test_a_pass_that_found_problems_ends_with_1(
     status = shell.json("status", str(clone))
     assert status["state"] == "failed"
     assert "components is int" in status["errors"][0]
+
+
+def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
+    shell: Shell, store: Store, database: Any, s3: Any, bucket: str
+) -> None:
+    original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 30})
+    clone = request_clone(database, original)
+    command = [*RUN, "pass", "ray.num_cpus=2", "steps.concurrency=1", "--json"]
+    running = subprocess.Popen(
+        command, env=shell.environment, cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    wait_for(lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, within_s=60)
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=TIMEOUT_S)
+    assert running.returncode == 1
+    assert json.loads(out)["state"] == "stopped"
+    funnel = store.funnels.find_one({"_id": clone}) or {}
+    assert (funnel["pending"], funnel["in_progress"], funnel["clone"]["state"]) == (True, False, "waiting")
+    assert funnel["clone"]["attempts"] == 0, "to be stopped is no attempt"
+    assert store.steps.count_documents({"funnel_id": clone, "in_progress": True}) == 0
+    assert shell.json("pass", "ray.num_cpus=2")["completed"] == 1
+    assert_sound(database, s3, clone, None)
 
 
 def test_a_pass_beside_another_is_refused_and_ends_with_0(shell: Shell, store: Store) -> None:
