@@ -23,7 +23,7 @@ Around it:
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store
 - ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``errors``)
-- ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests
+- ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests; ``local/keeper`` leaves them running
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name

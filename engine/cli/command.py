@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from engine.cli.kept import filled_in
 from engine.configuration import Configuration, load, settings_help
 
 EXIT_DONE = 0
@@ -46,8 +47,11 @@ def _list_settings(context: click.Context, _parameter: click.Parameter, value: b
 
 
 def configured(overrides: tuple[str, ...], *, cfg: bool, given: Mapping[str, Any] | None = None) -> Configuration:
-    """The configuration of a command; with ``--cfg`` it is printed instead, and the command ends."""
-    configuration = load(overrides, given=given)
+    """The configuration of a command; with ``--cfg`` it is printed instead, and the command ends.
+
+    Servers that were left running stand in for those that are not set, unless ``given`` names the servers.
+    """
+    configuration = filled_in(load(overrides), overrides) if given is None else load(overrides, given=given)
     if cfg:
         click.echo(configuration.masked_yaml())
         raise click.exceptions.Exit(EXIT_DONE)

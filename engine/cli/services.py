@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.cli.kept import token_for
 from engine.edges.mongo.client import open_store, require_transactions
 from engine.edges.s3 import Objects
 from engine.settings import Settings
@@ -35,11 +36,12 @@ def ray_session(settings: Settings) -> Iterator[None]:
 
     address = settings.ray.address or running_address()
     if address is not None and address != OWN:
-        join(address)
-        try:
-            yield
-        finally:
-            leave()
+        with token_for(settings):
+            join(address)
+            try:
+                yield
+            finally:
+                leave()
         return
     from engine.local.ray_cluster import embedded_ray  # noqa: PLC0415
 

@@ -5,6 +5,8 @@
     mongod        a one-member replica set
     seaweed       S3 with one identity and a bucket
     servers       both, started side by side
+    keeper        a process that keeps all three after the command that wanted them
+      state       where they are, for the commands that come after
     ray_cluster   a Ray of our own, behind a token
       reaper      the program that ends what a Ray leaves behind when we end
       launch      a server on its leash: started, waited for, ended; every failure is one sentence

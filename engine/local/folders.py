@@ -14,7 +14,9 @@ def private_folder(path: Path) -> Path:
         ServiceUnreachable: It cannot be made or written to: no space, no right.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: ``parents`` would make those above readable for everyone.
+        for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise _refused(path, error) from error
     if not os.access(path, os.W_OK | os.X_OK):

@@ -49,7 +49,7 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
     _forget_old_sessions(folder)
     mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
     short = _short_path(folder)
-    with _reaper(mark, short.parent), _environment(token, mark):
+    with _reaper(mark, short.parent), _environment({**_marked(mark), **_behind(token)}):
         import ray  # noqa: PLC0415 - takes a second, and reads the environment
 
         if ray.is_initialized():
@@ -107,11 +107,21 @@ def _reaper(mark: str, scratch: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(token: Path, mark: str) -> Iterator[None]:
-    """Ray's settings, for this process and those it starts; what stood there before comes back."""
-    wanted: Mapping[str, str | None] = {
+def token_of(token: Path) -> Iterator[None]:
+    """For the length of the block this process, and those it starts, can join the Ray that ``token`` guards."""
+    with _environment(_behind(token)):
+        yield
+
+
+def _marked(mark: str) -> Mapping[str, str | None]:
+    return {
         mark.partition("=")[0]: mark.partition("=")[2],
         "SPT_NOENV": "1",  # Ray's processes write their titles over their environment else, and so over the mark
+    }
+
+
+def _behind(token: Path) -> Mapping[str, str | None]:
+    return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_TOKEN": None,
@@ -123,6 +133,11 @@ def _environment(token: Path, mark: str) -> Iterator[None]:
         "DASHBOARD_METRIC_PORT": "0",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
     }
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str | None]) -> Iterator[None]:
+    """Ray's settings, for this process and those it starts; what stood there before comes back."""
     before = {name: os.environ.get(name) for name in wanted}
     _set(wanted)
     _read_again()
