@@ -10,6 +10,7 @@ from engine import __version__
 from engine.cli.command import EXIT_PROBLEMS, EXIT_UNREACHABLE, EXIT_USAGE, print_error
 from engine.cli.demo import demo
 from engine.cli.down import down
+from engine.cli.import_funnel import import_funnel
 from engine.cli.init import init
 from engine.cli.request import request
 from engine.cli.run_pass import run_pass
@@ -37,7 +38,7 @@ def cli() -> None:
     """Group the commands."""
 
 
-for command in (demo, down, init, request, run_pass, status):
+for command in (demo, down, import_funnel, init, request, run_pass, status):
     cli.add_command(command)
 
 

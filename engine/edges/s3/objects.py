@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,18 @@ class Objects:
         acl: Any = {"ACL": self._settings.acl} if self._settings.acl else {}
         with translated(f"write of {bucket}/{key}"):
             self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **acl)
+
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str) -> int:
+        """Write an object of a file, which is read while it is sent; returns its size in bytes.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        acl: Any = {"ACL": self._settings.acl} if self._settings.acl else {}
+        size_bytes = path.stat().st_size
+        with path.open("rb") as body, translated(f"write of {bucket}/{key}"):
+            self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **acl)
+        return size_bytes
 
     def keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
         """All keys that begin with ``prefix``, in order, a page of up to 1000 at a time."""

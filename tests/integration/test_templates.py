@@ -1,0 +1,121 @@
+"""Real templates, imported and cloned: sound by the oracle, and in a browser the same to the pixel."""
+
+import json
+import os
+import re
+import subprocess
+import tarfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ImageChops
+from selenium.webdriver import Chrome
+
+from engine.edges.mongo.client import Store
+from engine.edges.s3 import Objects
+from engine.settings import Settings
+from engine.upkeep.ingest import Folder, ImportTarget, Owner, import_folder
+from tests.browser import background_urls, chromium, pictures_of, program, screenshot, shown
+from tests.funnels import request_clone
+from tests.in_process import Workshop
+from tests.invariants import assert_sound
+
+# Name -> its version, pages and forms: another version would be another test.
+TEMPLATES = {
+    "startbootstrap-agency": ("7.0.12", 1, 1),
+    "startbootstrap-creative": ("7.0.7", 1, 1),
+    "startbootstrap-clean-blog": ("6.0.9", 4, 1),
+}
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "funnel-clone-tests"
+
+
+def template(name: str) -> Path:
+    """The template's built pages; fetched once, then kept in the cache."""
+    version = TEMPLATES[name][0]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = CACHE / f"{name}-{version}"
+    if not folder.is_dir():
+        packed = subprocess.run(
+            [program("npm"), "pack", "--json", f"{name}@{version}"],
+            cwd=CACHE,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert packed.returncode == 0, packed.stderr
+        unpacked = CACHE / f"{name}-{version}.{os.getpid()}"
+        with tarfile.open(CACHE / json.loads(packed.stdout)[0]["filename"]) as archive:
+            archive.extractall(unpacked, filter="data")
+        # Another run may have been first; a folder is only ever whole.
+        try:
+            unpacked.rename(folder)
+        except OSError:
+            assert folder.is_dir()
+    return folder / "package" / "dist"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_and_its_clone_look_the_same(
+    name: str,
+    store: Store,
+    settings: Settings,
+    database: Any,
+    s3: Any,
+    bucket: str,
+    workshop: Workshop,
+    driver: Chrome,
+) -> None:
+    owner = Owner({"_id": name, "name": "An account"}, is_new=True)
+    target = ImportTarget(store, Objects(settings.s3), settings.s3)
+    made = import_folder(Folder(template(name)), name, owner, target, lambda *_: None, chat=False)
+    assert (made.steps, made.forms, made.missing) == (*TEMPLATES[name][1:], ())
+    clone_id = request_clone(database, made.funnel_id)
+    workshop.clone()
+    assert_sound(database, s3, clone_id, None)
+    originals = database["funnels"].find_one({"_id": made.funnel_id})["steps"]
+    clones = database["funnels"].find_one({"_id": clone_id})["steps"]
+    with shown(database, s3, bucket) as base:
+        for original, clone in zip(originals, clones, strict=True):
+            urls = [
+                f"{base}/funnel/{made.funnel_id}/step/{original}",
+                f"{base}/funnel/{clone_id}/step/{clone}",
+            ]
+            assert_alike(driver, urls, name)
+
+
+def assert_alike(driver: Chrome, urls: list[str], name: str) -> None:
+    """Every picture of both pages loads, none of the clone's is the original's, and both look the same."""
+    looks, addresses = [], []
+    for side, url in zip(("original", "clone"), urls, strict=True):
+        pictures = pictures_of(driver, url)
+        assert [address for address, width in pictures if width == 0] == []
+        behind = background_urls(driver)
+        for address in behind:
+            with urllib.request.urlopen(address) as answer:
+                assert answer.headers["Content-Type"].startswith("image/")
+        looks.append(screenshot(driver))
+        addresses.append({address for address, _ in pictures} | set(behind))
+        keep(looks[-1], name, side)
+    original, clone = looks
+    assert original.size == clone.size
+    assert ImageChops.difference(original, clone).getbbox() is None
+    assert len({pixel for _, pixel in original.getcolors(1 << 24) or []}) > 100, "it is not an empty window"
+    assert addresses[0]
+    assert addresses[0].isdisjoint(addresses[1])
+
+
+def keep(look: Any, name: str, side: str) -> None:
+    """Leave the pair for docs/img where ``SCREENSHOTS`` names a folder."""
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        look.save(Path(folder) / f"{re.sub(r'^startbootstrap-', '', name)}-{side}.png")
