@@ -15,6 +15,7 @@ from engine.cli.init import init
 from engine.cli.request import request
 from engine.cli.run_pass import run_pass
 from engine.cli.status import status
+from engine.cli.submit import submit
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable, TransientError
 
 _INTERRUPTED = 130
@@ -38,7 +39,7 @@ def cli() -> None:
     """Group the commands."""
 
 
-for command in (demo, down, import_funnel, init, request, run_pass, status):
+for command in (demo, down, import_funnel, init, request, run_pass, status, submit):
     cli.add_command(command)
 
 

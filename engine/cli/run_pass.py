@@ -1,5 +1,8 @@
 """``pass``: one pass, or passes until nothing is pending."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -23,14 +26,30 @@ def run_pass(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: boo
     with ray_session(settings), PassProgress() as progress:
         from engine.cluster.session import run_pass as run  # noqa: PLC0415 - ray is imported when it is needed
 
-        report = run(settings, drain=drain, show=progress.show)
+        with _ended_softly():
+            report = run(settings, drain=drain, show=progress.show)
     if as_json:
         print_json(document_of(report))
     else:
-        click.echo(sentence_of(report))
-        for problem in report.figures["problems"]:
-            click.echo(f"  {problem}", err=True)
+        tell(report)
     return exit_code_of(report)
+
+
+@contextmanager
+def _ended_softly() -> Iterator[None]:
+    """SIGTERM, as ``ray job stop`` sends it, stops the pass as Ctrl-C does; Ray's own handler would just exit."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def tell(report: PassReport) -> None:
+    """The report and its problems, for people."""
+    click.echo(sentence_of(report))
+    for problem in report.figures["problems"]:
+        click.echo(f"  {problem}", err=True)
 
 
 def document_of(report: PassReport) -> dict[str, Any]:
@@ -41,6 +60,11 @@ def document_of(report: PassReport) -> dict[str, Any]:
     if report.missing_indexes:
         document["missing_indexes"] = list(report.missing_indexes)
     return document
+
+
+def report_of(document: dict[str, Any]) -> PassReport:
+    """The report behind a document."""
+    return PassReport(document["state"], document["pass"], document.get("refused"), figures=document)
 
 
 def sentence_of(report: PassReport) -> str:

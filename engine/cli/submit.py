@@ -1,0 +1,66 @@
+"""``submit``: a pass as a Ray job, followed to its end."""
+
+import re
+
+import click
+
+from engine.cli.command import EPILOG, configured, print_json, standard_options
+from engine.cli.run_pass import report_of, tell
+from engine.configuration.schema import secret_keys
+from engine.core.errors import ConfigError
+
+_USERINFO = re.compile(r"://[^/]*@")
+_INTERRUPTED = 130
+
+
+@click.command("submit", epilog=EPILOG)
+@click.option("--drain", is_flag=True, help="Go on until nothing is pending.")
+@standard_options
+def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool) -> int:
+    """Run `pass` as a Ray job on ray.job_address, and follow its log.
+
+    The nodes of the cluster need the wheel, and MONGO_URI, AWS_ACCESS_KEY_ID and their like in their environment: of
+    the settings here, only those on the command line go with the job, and there they show in Ray's dashboard.
+
+    Ctrl-C ends the following, not the job; the command that stops the job is printed.
+    """
+    configuration = configured(overrides, cfg=cfg)
+    passed = _passed_on(overrides)
+    from engine.cluster.submit import JobServer  # noqa: PLC0415 - ray is imported when it is needed
+
+    server = JobServer(configuration.ray().job_address)
+    job_id = server.submit_pass(passed, drain=drain)
+    click.echo(f"Job {job_id} on {server.address}", err=True)
+    try:
+        server.follow(job_id, lambda line: click.echo(line, err=True))
+        end = server.end(job_id)
+    except KeyboardInterrupt:
+        click.echo(f"\nJob {job_id} goes on. This stops it: {server.stop_command(job_id)}", err=True)
+        if as_json:
+            print_json({"error": "interrupted: the job goes on", "job_id": job_id})
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+    if as_json:
+        print_json({**end.document, "job_id": job_id})
+    elif "error" not in end.document:
+        tell(report_of(end.document))
+    return end.exit_code
+
+
+def _passed_on(overrides: tuple[str, ...]) -> list[str]:
+    """The overrides that go with the job.
+
+    Raises:
+        ConfigError: One is secret, or names another cluster.
+    """
+    passed = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key in secret_keys() or (key != "ray.job_address" and _USERINFO.search(value)):
+            raise ConfigError(
+                key, "is secret, and a job's command line shows in Ray's dashboard: put it into the nodes' environment"
+            )
+        if key == "ray.address":
+            raise ConfigError(key, "is the cluster that the job is in: name its job server with ray.job_address")
+        if key != "ray.job_address":
+            passed.append(override)
+    return passed

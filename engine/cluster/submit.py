@@ -1,0 +1,211 @@
+"""A pass as a Ray job: submitted to the cluster's job server, followed, and read back from the job's log.
+
+Nothing is uploaded: the nodes have the wheel. A job's command line and its runtime_env show in the dashboard, so
+neither may hold a secret; what is secret comes from the environment of the nodes.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import shlex
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from ray.exceptions import RayError
+from ray.job_submission import JobDetails, JobSubmissionClient
+
+from engine.core.errors import CloneError, ConfigError, ServiceUnreachable
+
+KEY = "ray.job_address"
+VARIABLE = "RAY_API_SERVER_ADDRESS"
+ENTRYPOINT = ("python", "-m", "engine.cli", "pass", "--json")
+PROBE_S = 5.0
+AGAIN_S = 1.0
+NOT_RUN = 126
+"""A shell's exit codes from here on say that the command itself was not found or could not be run."""
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """How a job that ran a pass ended."""
+
+    exit_code: int
+    document: dict[str, Any]
+    """What the pass printed with ``--json``: its figures, or ``error`` and perhaps ``key``."""
+
+
+class JobServer:
+    """The job server of one cluster. With token authentication the token comes from RAY_AUTH_TOKEN or _PATH."""
+
+    def __init__(self, address: str | None) -> None:
+        """Connect.
+
+        Raises:
+            ConfigError: There is no address, or it is none of a job server.
+            ServiceUnreachable: It does not answer, or refuses the token.
+        """
+        self.address = _checked(address)
+        with self._answering():
+            _probe(self.address)
+            with _no_other_address(self.address):
+                self._client = JobSubmissionClient(self.address)
+
+    def submit_pass(self, overrides: Sequence[str], *, drain: bool) -> str:
+        """Submit a pass; returns the job's id. Not safe to repeat, but the second of two passes is refused by itself.
+
+        Args:
+            overrides: ``key=value``; they must hold no secret.
+            drain: Go on until nothing is pending.
+
+        Raises:
+            ServiceUnreachable: The job server does not answer.
+        """
+        entrypoint = shlex.join([*ENTRYPOINT, *(["--drain"] if drain else []), *overrides])
+        with self._answering():
+            job_id = f"funnel-clone-{secrets.token_hex(6)}"
+            return str(self._client.submit_job(entrypoint=entrypoint, submission_id=job_id))
+
+    def follow(self, job_id: str, show: Callable[[str], None]) -> None:
+        """Show the log line by line until the job has ended; the line of the pass's document is left out.
+
+        Raises:
+            ServiceUnreachable: The job server does not answer any more; the job may go on.
+        """
+        lines = _Lines(show)
+        with self._answering(job_id):
+            asyncio.run(self._tail(job_id, lines))
+            lines.up_to(self._client.get_job_logs(job_id))
+        lines.end()
+
+    def end(self, job_id: str) -> JobEnd:
+        """What an ended job came to.
+
+        Raises:
+            CloneError: It ended without a word from the pass: it was killed, or the nodes lack the engine.
+            ServiceUnreachable: The job server does not answer.
+        """
+        with self._answering(job_id):
+            details = self._client.get_job_info(job_id)
+            log = self._client.get_job_logs(job_id)
+        document = next(filter(None, map(_document, reversed(log.splitlines()))), None)
+        if document is None:
+            raise _without_document(job_id, details, log)
+        code = details.driver_exit_code
+        return JobEnd(1 if code is None else code, document)
+
+    def stop_command(self, job_id: str) -> str:
+        """The command line that stops a job."""
+        return f"ray job stop --address {self.address} {job_id}"
+
+    async def _tail(self, job_id: str, lines: "_Lines") -> None:
+        while not (await asyncio.to_thread(self._client.get_job_info, job_id)).status.is_terminal():
+            told = ""
+            try:
+                async for chunk in self._client.tail_job_logs(job_id):
+                    told += chunk
+                    lines.up_to(told)
+            except RuntimeError:  # a connection that broke: whether the job goes on is asked above
+                pass
+            await asyncio.sleep(AGAIN_S)
+
+    @contextmanager
+    def _answering(self, job_id: str | None = None) -> Iterator[None]:
+        """Errors of requests and aiohttp are OSErrors; what the server refuses is a RuntimeError."""
+        try:
+            yield
+        except (OSError, RuntimeError, RayError) as error:
+            on = f"; job {job_id} may go on, this stops it: {self.stop_command(job_id)}" if job_id else ""
+            raise ServiceUnreachable(
+                f"Ray's job server ({KEY}={self.address}) cannot be used: {error}{on}. "
+                f"Another one is named with {KEY}=… or {VARIABLE}"
+            ) from error
+
+
+class _Lines:
+    """Cuts a growing log into lines, whichever part of it is told again."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._log = ""
+        self._shown = 0
+
+    def up_to(self, log: str) -> None:
+        """The log from its beginning; shows what is new in whole lines."""
+        if len(log) <= len(self._log):
+            return
+        self._log = log
+        while (end := log.find("\n", self._shown)) >= 0:
+            self._line(log[self._shown : end])
+            self._shown = end + 1
+
+    def end(self) -> None:
+        """Show what is left."""
+        if rest := self._log[self._shown :]:
+            self._line(rest)
+        self._shown = len(self._log)
+
+    def _line(self, line: str) -> None:
+        if _document(line) is None:
+            self._show(line)
+
+
+def _document(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and ("funnels" in found or "error" in found) else None
+
+
+def _without_document(job_id: str, details: JobDetails, log: str) -> CloneError:
+    code = details.driver_exit_code
+    if (code is not None and code >= NOT_RUN) or "No module named" in log:
+        return CloneError(
+            f"job {job_id}: the nodes cannot run `{shlex.join(ENTRYPOINT)}`: they need the wheel, "
+            "in the Python that comes first on their PATH"
+        )
+    ended = f"{details.status}" + ("" if code is None else f" with exit status {code}")
+    return CloneError(f"job {job_id} ended as {ended} before its pass could report; the next pass goes on there")
+
+
+def _checked(address: str | None) -> str:
+    if not address:
+        raise ConfigError(KEY, f"is not set; set it on the command line ({KEY}=http://…:8265) or through {VARIABLE}")
+    if not address.startswith(("http://", "https://")):
+        raise ConfigError(
+            KEY, "must begin with http:// or https://: it is the dashboard's address, port 8265 as a rule"
+        )
+    if "@" in address:
+        raise ConfigError(KEY, "must hold no credentials: a token comes from RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
+    return address.rstrip("/")
+
+
+def _probe(address: str) -> None:
+    """Ray's client has no timeout: an address that swallows packets would hold us for minutes."""
+    if getproxies():
+        return
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    socket.create_connection((parts.hostname or "", port), PROBE_S).close()
+
+
+@contextmanager
+def _no_other_address(address: str) -> Iterator[None]:
+    """Ray's client takes RAY_API_SERVER_ADDRESS, and even RAY_ADDRESS, for better than the address it is given."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = address
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before

@@ -1,0 +1,1 @@
+"""What ``ray job submit`` runs from a checkout: thin, no logic."""
