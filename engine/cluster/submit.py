@@ -11,8 +11,9 @@ import secrets
 import shlex
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -27,6 +28,7 @@ VARIABLE = "RAY_API_SERVER_ADDRESS"
 ENTRYPOINT = ("python", "-m", "engine.cli", "pass", "--json")
 PROBE_S = 5.0
 AGAIN_S = 1.0
+PATIENCE_S = 30.0
 NOT_RUN = 126
 """A shell's exit codes from here on say that the command itself was not found or could not be run."""
 
@@ -93,7 +95,7 @@ class JobServer:
         with self._answering(job_id):
             details = self._client.get_job_info(job_id)
             log = self._client.get_job_logs(job_id)
-        document = next(filter(None, map(_document, reversed(log.splitlines()))), None)
+        document = _last_document(log)
         if document is None:
             raise _without_document(job_id, details, log)
         code = details.driver_exit_code
@@ -104,14 +106,26 @@ class JobServer:
         return f"ray job stop --address {self.address} {job_id}"
 
     async def _tail(self, job_id: str, lines: "_Lines") -> None:
-        while not (await asyncio.to_thread(self._client.get_job_info, job_id)).status.is_terminal():
+        while not await self._ended(job_id):
             told = ""
             try:
                 async for chunk in self._client.tail_job_logs(job_id):
                     told += chunk
                     lines.up_to(told)
-            except RuntimeError:  # a connection that broke: whether the job goes on is asked above
-                pass
+            except Exception:  # noqa: BLE001 - no websocket, or one that broke: the log is asked for instead
+                with suppress(OSError, RuntimeError):
+                    lines.up_to(await asyncio.to_thread(self._client.get_job_logs, job_id))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _ended(self, job_id: str) -> bool:
+        """Whether the job has ended; a job server that is away for a moment is waited for."""
+        give_up_at = monotonic() + PATIENCE_S
+        while True:
+            try:
+                return bool((await asyncio.to_thread(self._client.get_job_info, job_id)).status.is_terminal())
+            except (OSError, RuntimeError):
+                if monotonic() > give_up_at:
+                    raise
             await asyncio.sleep(AGAIN_S)
 
     @contextmanager
@@ -153,6 +167,11 @@ class _Lines:
     def _line(self, line: str) -> None:
         if _document(line) is None:
             self._show(line)
+
+
+def _last_document(log: str) -> dict[str, Any] | None:
+    # Not splitlines: JSON may hold what that takes for the end of a line.
+    return next(filter(None, map(_document, reversed(log.split("\n")))), None)
 
 
 def _document(line: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,7 +19,7 @@ from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.local.ports import LOOPBACK, free_ports
 from engine.settings import Settings
-from tests.faulty_door import faulty_door
+from tests.faulty_door import Seen, faulty_door
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import listening_addresses, wait_for
@@ -114,7 +115,7 @@ def submit(installed: Path, head: Head, settings: Settings, tmp_path: Path) -> S
 
 
 def test_submit_clones_on_nodes_that_have_only_the_wheel(
-    submit: Submitter, head: Head, database: Any, s3: Any, bucket: str
+    submit: Submitter, head: Head, settings: Settings, database: Any, s3: Any, bucket: str
 ) -> None:
     original = build_funnel(database, s3, bucket, **SMALL)
     clones = [request_clone(database, original) for _ in range(2)]
@@ -137,7 +138,17 @@ def test_submit_clones_on_nodes_that_have_only_the_wheel(
     assert '"funnels"' not in err, "the document stands on stdout alone"
     for clone in clones:
         assert_sound(database, s3, clone, None)
+    told = api(head, "/api/jobs/")
+    assert document["job_id"] in told
+    assert settings.s3.secret_access_key not in told, "the dashboard shows it to everyone"
     assert set(listening_addresses(head.pids())) == {LOOPBACK}
+
+
+def api(head: Head, path: str) -> str:
+    """What the dashboard says there."""
+    asked = Request(head.job_address + path, headers={"Authorization": f"Bearer {head.token}"})
+    with urlopen(asked, timeout=30) as answer:
+        return str(answer.read().decode())
 
 
 def test_submit_beside_another_pass_is_refused_and_ends_with_0(submit: Submitter, store: Store) -> None:
@@ -201,6 +212,23 @@ def test_ctrl_c_ends_the_following_and_the_printed_command_ends_the_job_softly(
     (record,) = store.passes.find({})
     assert record["state"] == "stopped", "what was in hand is given back, and the lease with it"
     assert isinstance(leases.acquire(store, "next", "next", 60), leases.Lease)
+
+
+def test_the_following_survives_a_job_server_that_cuts_connections(submit: Submitter, head: Head) -> None:
+    outage = iter(["status", "status", "log"])
+
+    def cut(seen: Seen) -> None:
+        websocket = seen.target.endswith("/logs/tail")
+        asked_of_a_job = seen.method == "GET" and "/api/jobs/" in seen.target
+        if websocket or (asked_of_a_job and next(outage, None)):
+            raise ConnectionAbortedError
+
+    with faulty_door(head.job_address) as door:
+        door.before = cut
+        code, out, err = submit("ray.job_address=" + door.endpoint_url)
+    assert (code, out) == (0, "Nothing to do.\n"), err
+    assert err.count("Running entrypoint for job") == 1, "every line is shown, and once"
+    assert next(outage, None) is None
 
 
 def last_document(log: str) -> dict[str, Any]:
