@@ -17,6 +17,9 @@ def _finite(key: str, value: float) -> None:
         raise ConfigError(key, f"must be a number, not {value}")
 
 
+CrossAccount = Literal["allow", "family", "refuse"]
+
+
 def _at_least(key: str, value: float, least: float) -> None:
     _finite(key, value)
     if value < least:
@@ -104,6 +107,8 @@ class ScanSettings:
 
     batch_limit: int = 3
     funnel_stale_minutes: float = 10
+    cross_account: CrossAccount = "allow"
+    """Whose funnels an account may clone: anybody's, its family's (parent, children, siblings), its own."""
 
     def __post_init__(self) -> None:
         _at_least("scan.batch_limit", self.batch_limit, 1)

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from engine.core.model import Claim, FinishResult, FunnelPlan, Laid, LayoutOutcome, StepResult
+from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.scan import claim_next
 from engine.edges.s3 import InProcessCopier
@@ -22,6 +23,7 @@ class Workshop:
         self.store = store
         self.settings = settings
         self.copier = InProcessCopier(settings.s3, settings.copy)
+        leases.acquire(store, PASS, "a test", 3600)
 
     def claim(self) -> Claim:
         taken = claim_next(self.store, PASS, self.settings.scan.funnel_stale_minutes, None)

@@ -23,7 +23,11 @@ EPILOG = "Settings: KEY=VALUE after the command; --settings lists them all."
 
 def standard_options(function: Function) -> Function:
     """``[overrides]``, ``--json``, ``--cfg`` and ``--settings``, the same for every command."""
-    function = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(function)
+    return shared_options(click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")(function))
+
+
+def shared_options(function: Function) -> Function:
+    """``standard_options`` without the overrides, for a command whose own arguments are optional."""
     function = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; the rest on stderr.")(
         function
     )

@@ -3,9 +3,10 @@
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
-from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, stdout_console
+from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, shared_options, stdout_console
 from engine.edges.mongo.client import open_store, require_transactions
 from engine.upkeep import status as reading
 
@@ -14,8 +15,7 @@ LISTED = 20
 
 @click.command(epilog=EPILOG)
 @click.argument("arguments", nargs=-1, metavar="[CLONE] [KEY=VALUE]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; the rest on stderr.")
-@click.option("--cfg", is_flag=True, help="Print the configuration, secrets masked, and do nothing.")
+@shared_options
 def status(arguments: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     """Show the state of all clones, or of CLONE (its id)."""
     clone = arguments[0] if arguments and "=" not in arguments[0] else None
@@ -50,19 +50,19 @@ def _print_overview(document: dict[str, Any]) -> None:
     for clone in document["clones"]:
         table.add_row(
             clone["funnel_id"],
-            clone["name"],
+            escape(clone["name"]),
             clone["state"],
             f"{clone['steps_done']}/{clone['steps_total']}",
             f"{clone['images_done']}/{clone['images_total']}",
             str(clone["attempts"]),
-            (clone["errors"] or [clone["reason"] or ""])[0],
+            escape((clone["errors"] or [clone["reason"] or ""])[0]),
         )
     console.print(table)
 
 
 def _print_one(document: dict[str, Any]) -> None:
     console = stdout_console()
-    console.print(f"[bold]{document['name']}[/bold]  {document['funnel_id']}: {document['state']}")
+    console.print(f"[bold]{escape(document['name'])}[/bold]  {document['funnel_id']}: {document['state']}")
     for label, key in (
         ("clone of", "original_funnel_id"),
         ("why", "reason"),
@@ -71,15 +71,15 @@ def _print_one(document: dict[str, Any]) -> None:
         ("finished", "finished_at"),
     ):
         if document[key]:
-            console.print(f"  {label}: {document[key]}")
+            console.print(f"  {label}: {escape(str(document[key]))}")
     console.print(
         f"  steps {document['steps_done']}/{document['steps_total']}, "
         f"images {document['images_done']}/{document['images_total']}, "
         f"run {document['run']}, attempt {document['attempts']}"
     )
     for error in document["errors"]:
-        console.print(f"  [yellow]{error}[/yellow]")
+        console.print(f"  [yellow]{escape(error)}[/yellow]")
     table = Table("step", "name", "state", "tries")
     for step in document["steps"]:
-        table.add_row(step["step_id"], step["name"], step["state"], str(step["attempts"]))
+        table.add_row(step["step_id"], escape(step["name"]), step["state"], str(step["attempts"]))
     console.print(table)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from hashlib import sha256
 from time import monotonic, sleep
 from typing import Any
@@ -14,6 +15,7 @@ from engine.cluster.heartbeat import Heartbeat
 from engine.cluster.launch import Launcher
 from engine.cluster.pass_run import PassRun
 from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
+from engine.core.errors import CloneError
 from engine.edges.mongo import indexes, leases, passes
 from engine.edges.mongo.client import Store
 from engine.settings import MongoSettings, Settings
@@ -70,23 +72,22 @@ class Driver:
             state = run.run(lease.turn)
         finally:
             heartbeat.stop()
-            try:
-                run.state.tally.copies_issued, run.state.tally.copy_calls = launcher.copies_counted()
-            finally:
-                launcher.stop()
+            run.state.tally.copies_issued, run.state.tally.copy_calls = launcher.copies_counted()
+            launcher.stop()
             figures = run.state.tally.as_document()
-            # The record before the lease: the next pass must not begin before this one is written down.
-            passes.finish(store, pass_id, state, figures)
-            leases.release(store, pass_id)
-            if not figures["funnels"]:
-                emit(Event.NOTHING_TO_DO)
-            emit(
-                Event.PASS_ENDED,
-                pass_id=pass_id,
-                state=state,
-                **{k: figures[k] for k in ("funnels", "completed", "failed")},
-            )
+            self._close(store, pass_id, state, figures)
         return state, figures
+
+    def _close(self, store: Store, pass_id: str, state: str, figures: dict[str, Any]) -> None:
+        """The record before the lease: the next pass must not begin before this one is written down."""
+        with suppress(CloneError):  # the record is lost where MongoDB is away; the lease runs out by itself
+            passes.finish(store, pass_id, state, figures)
+        with suppress(CloneError):
+            leases.release(store, pass_id)
+        if not figures["funnels"]:
+            emit(Event.NOTHING_TO_DO)
+        done = {name: figures[name] for name in ("funnels", "completed", "failed")}
+        emit(Event.PASS_ENDED, pass_id=pass_id, state=state, **done)
 
     def snapshot(self) -> Snapshot | None:
         """How far the pass is; None before it has begun."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from engine.cluster.in_hand import FunnelInHand
 from engine.cluster.pass_state import PassState
-from engine.core.errors import ClaimLost, TransientError
+from engine.core.errors import ClaimLost, CloneError, TransientError
 from engine.edges.mongo import ends
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, bounded
 from engine.flow import complete
 from engine.telemetry import Event, emit
 
@@ -14,8 +14,9 @@ from engine.telemetry import Event, emit
 class EndsWriter:
     """Ends that no task writes: parked, waiting, source gone. A completed funnel's end is its finish task's."""
 
-    def __init__(self, store: Store, state: PassState) -> None:
-        """Nothing is to be written yet."""
+    def __init__(self, store: Store, state: PassState, patience_s: float) -> None:
+        """Nothing is to be written yet; ``patience_s``: the longest that one end may take."""
+        self._patience_s = patience_s
         self._store = store
         self._state = state
         self._open: list[tuple[FunnelInHand, Callable[[], None]]] = []
@@ -61,12 +62,20 @@ class EndsWriter:
         open_, self._open = self._open, []
         for funnel, write in open_:
             try:
-                write()
+                with bounded(self._patience_s):
+                    write()
             except ClaimLost:
                 self._state.lose(funnel)
             except TransientError as error:
                 emit(Event.WRITE_DELAYED, funnel_id=funnel.claim.funnel_id, reason=str(error))
                 self._open.append((funnel, write))
+            except CloneError as error:
+                # A document that MongoDB refuses holds up no other funnel; the next pass finds this one stale.
+                self._state.tally.add_problem(f"funnel {funnel.claim.funnel_id}: its end cannot be written: {error}")
+                emit(
+                    Event.TASK_FAILED, funnel_id=funnel.claim.funnel_id, task="end", decision="fail", reason=str(error)
+                )
+                self._state.drop(funnel)
             else:
                 self._state.drop(funnel)
 

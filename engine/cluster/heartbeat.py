@@ -6,15 +6,14 @@ pass may have begun.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from engine.cluster.in_hand import scope_of
 from engine.core.errors import CloneError
-from engine.core.model import Claim, DocId
+from engine.core.model import Claim, DocId, scope_of
 from engine.edges.mongo import leases
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, bounded
 from engine.settings import Settings
 from engine.telemetry import Event, emit
 
@@ -56,18 +55,32 @@ class Heartbeat(threading.Thread):
         """Beat until stopped or the lease is lost."""
         due = {self._beat: 0.0, self._look_for_lost: 0.0, self._write_progress: 0.0}
         period = {self._beat: self._beat_s, self._look_for_lost: LOST_CLAIM_CHECK_S, self._write_progress: PROGRESS_S}
-        while not self._ended.wait(min(TICK_S, self._beat_s / 2)) and not self.lease_lost.is_set():
-            for duty in (self._beat, self._look_for_lost, self._write_progress):
-                if monotonic() < due[duty]:
-                    continue
-                try:
-                    duty()
-                    due[duty] = monotonic() + period[duty]
-                except CloneError as error:
-                    emit(Event.HEARTBEAT_MISSED, reason=str(error))
-            # Before the lease ends on the server: what is cancelled here cannot write beside the next pass.
-            if monotonic() - self._renewed_at > self._ttl_s * 0.8:
+        try:
+            while not self._ended.wait(min(TICK_S, self._beat_s / 2)) and not self.lost_lease():
+                for duty in (duty for duty, at in due.items() if monotonic() >= at):
+                    due[duty] = monotonic() + (period[duty] if self._done(duty) else 0.0)
+        finally:
+            if not self._ended.is_set():  # nobody renews any more, whatever the reason
                 self.lease_lost.set()
+
+    def lost_lease(self) -> bool:
+        """Whether another pass may run: told so, or not renewed in time by this machine's own monotonic clock.
+
+        Safe to ask from any thread: the pass asks, too, since this thread may hang in a call. It is said before
+        the lease ends on the server, so that what is cancelled then cannot write beside the next pass.
+        """
+        if monotonic() - self._renewed_at > self._ttl_s * 0.8:
+            self.lease_lost.set()
+        return self.lease_lost.is_set()
+
+    def _done(self, duty: Callable[[], None]) -> bool:
+        try:
+            with bounded(self._ttl_s / 4):
+                duty()
+        except CloneError as error:
+            emit(Event.HEARTBEAT_MISSED, reason=str(error))
+            return False
+        return True
 
     def stop(self) -> None:
         """End the thread and wait for its last write."""

@@ -23,7 +23,8 @@ class FunnelInHand:
     images_done: set[str] = field(default_factory=set)
     tries: dict[str, int] = field(default_factory=dict)
     """Task -> failed tries within this attempt of the funnel."""
-    layouts: int = 0
+    replans: int = 0
+    """Layouts made anew because a page was edited meanwhile."""
     spent: str | None = None
     """Why this attempt cannot succeed any more."""
     rejected: str | None = None
@@ -50,8 +51,3 @@ class FunnelInHand:
         """Count one more failed try of ``task``; returns how many there are now."""
         self.tries[task] = self.tries.get(task, 0) + 1
         return self.tries[task]
-
-
-def scope_of(claim: Claim) -> str:
-    """Names a claim: the funnel and its epoch; equal to its plan's ``scope``."""
-    return f"{claim.funnel_id}:{claim.epoch}"

@@ -12,15 +12,16 @@ from ray.exceptions import RayError
 
 from engine.cluster.ends_writer import EndsWriter
 from engine.cluster.heartbeat import Heartbeat, Pulse
-from engine.cluster.in_hand import FunnelInHand, scope_of
+from engine.cluster.in_hand import FunnelInHand
 from engine.cluster.launch import Launcher
 from engine.cluster.pass_state import PassState, Running
 from engine.cluster.settle import Settler
 from engine.cluster.tasks import TaskError
-from engine.core.model import Claim, StepWork
+from engine.core.errors import TransientError
+from engine.core.model import Claim, StepWork, scope_of
 from engine.core.window import Window
 from engine.edges.mongo import leases, scan
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, bounded
 from engine.settings import Settings
 from engine.telemetry import Event, emit
 
@@ -47,9 +48,10 @@ class PassRun:
         self._turn: scan.Turn | None = None
         window: Window[str, StepWork | None] = Window(settings.steps.concurrency)
         self.state = PassState(launcher, window)
-        self._ends = EndsWriter(store, self.state)
-        self._settler = Settler(settings, self.state, self._ends, self._launch_layout)
+        self._ends = EndsWriter(store, self.state, settings.lease.ttl_seconds / 4)
+        self._settler = Settler(settings, self.state, self._ends)
         self._scan_at = 0.0
+        self._patience_s = settings.lease.ttl_seconds / 4
         self.stopping = False
 
     def run(self, turn: scan.Turn | None) -> str:
@@ -58,18 +60,22 @@ class PassRun:
         begin = perf_counter()
         try:
             while True:
-                if self._heartbeat.lease_lost.is_set():
+                if self._heartbeat.lost_lease():
                     return self._abandon()
                 if self.stopping:
                     return self._lay_down()
                 self._let_go_of_lost()
                 self._take_funnels()
+                self._lay_out_due()
                 self._fill_window()
                 self._beat()
                 self._wait_for_news()
                 if not self.state.in_hand and self._nothing_left():
                     return "done"
         finally:
+            # Whatever ended the pass: nothing of it may write beside the next one.
+            for ref in self.state.running:
+                self._launcher.cancel(ref)
             self.state.tally.seconds = perf_counter() - begin
 
     # -- taking funnels ---------------------------------------------------------------------------------------------
@@ -81,8 +87,17 @@ class PassRun:
         return self._settings.scan.batch_limit + self._settings.steps.concurrency - len(self.state.in_hand)
 
     def _take_funnels(self) -> None:
+        """Claim what there is room for. MongoDB away for a moment ends no pass: the heartbeat knows when to give up."""
         if monotonic() < self._scan_at:
             return
+        try:
+            with bounded(self._patience_s):
+                self._claim_some()
+        except TransientError as error:
+            emit(Event.WRITE_DELAYED, reason=str(error))
+            self._scan_at = monotonic() + SCAN_AGAIN_S
+
+    def _claim_some(self) -> None:
         layouts = sum(running.kind == "layout" for running in self.state.running.values())
         for _ in range(min(self._room(), MAX_LAYOUTS - layouts)):
             taken = scan.claim_next(self._store, self._pass_id, self._settings.scan.funnel_stale_minutes, self._turn)
@@ -105,13 +120,17 @@ class PassRun:
             tried = claim.attempt - 1
             self._ends.park(funnel, f"gave up after {tried} attempts, the last of which ended with its driver")
             return
-        self._launch_layout(funnel)
+        self.state.to_lay_out.append((0.0, funnel))
 
-    def _launch_layout(self, funnel: FunnelInHand) -> None:
-        funnel.phase, funnel.outdated = "layout", False
-        funnel.layouts += 1
-        summary, plan = self._launcher.layout(funnel.claim)
-        self.state.running[summary] = Running("layout", funnel, None, self._deadline(), plan)
+    def _lay_out_due(self) -> None:
+        now = monotonic()
+        due = [funnel for not_before, funnel in self.state.to_lay_out if not_before <= now]
+        self.state.to_lay_out = [(at, funnel) for at, funnel in self.state.to_lay_out if at > now]
+        for funnel in due:
+            if funnel.scope in self.state.in_hand and funnel.phase != "ending":
+                funnel.phase, funnel.outdated = "layout", False
+                summary, plan = self._launcher.layout(funnel.claim)
+                self.state.running[summary] = Running("layout", funnel, None, self._deadline(), plan)
 
     def _nothing_left(self) -> bool:
         """Whether the pass is over; a drain waits for what is due later."""
@@ -119,7 +138,12 @@ class PassRun:
             return self._room() <= 0 or monotonic() < self._scan_at
         if monotonic() >= self._scan_at:
             return False
-        wait_s = scan.pending_left(self._store)
+        try:
+            with bounded(self._patience_s):
+                wait_s = scan.pending_left(self._store)
+        except TransientError:
+            self._scan_at = monotonic() + SCAN_AGAIN_S
+            return False
         if wait_s is None:
             return True
         self._heartbeat.lease_lost.wait(min(wait_s, IDLE_TICK_S))
@@ -176,7 +200,8 @@ class PassRun:
 
     def _let_go_of_lost(self) -> None:
         for scope in self._heartbeat.lost & self.state.in_hand.keys():
-            if self.state.in_hand[scope].phase != "ending":
+            # A finish raises the epoch itself; whether it did so as ours, its own fence says.
+            if self.state.in_hand[scope].phase not in ("finish", "ending"):
                 self.state.lose(self.state.in_hand[scope])
 
     def _cancel_overdue(self) -> None:
@@ -188,19 +213,17 @@ class PassRun:
 
     def _abandon(self) -> str:
         """The lease is lost: another pass may run. End all work, write nothing."""
-        for ref in self.state.running:
-            self._launcher.cancel(ref)
         emit(Event.LEASE_LOST, pass_id=self._pass_id)
         return "lease lost"
 
     def _lay_down(self) -> str:
         """Stop on request: what runs may end within the grace, the rest is cancelled; no attempt is counted."""
         until = monotonic() + STOP_GRACE_S
-        while self.state.running and monotonic() < until and not self._heartbeat.lease_lost.is_set():
+        while self.state.running and monotonic() < until and not self._heartbeat.lost_lease():
             self._beat()
             self._wait_for_news()
         for ref in self.state.running:
-            self._launcher.cancel(ref)
+            self._launcher.cancel(ref)  # before its funnel is given back
         for funnel in list(self.state.in_hand.values()):
             if funnel.phase != "ending":
                 self._ends.wait(funnel, "the pass was stopped", 0.0, counts=False)

@@ -40,6 +40,8 @@ class PassState:
     """Scope -> funnel."""
     running: dict[Any, Running] = field(default_factory=dict)
     """Ray reference -> task."""
+    to_lay_out: list[tuple[float, FunnelInHand]] = field(default_factory=list)
+    """(not before, on the monotonic clock; funnel)."""
 
     def drop(self, funnel: FunnelInHand) -> None:
         """The funnel has ended, or is somebody else's."""

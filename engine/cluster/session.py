@@ -76,7 +76,7 @@ def _follow(driver: Any, show: Callable[[Snapshot], None]) -> PassReport:
             done, _ = ray.wait([running], timeout=FOLLOW_TICK_S)
             if done:
                 return _report(running)
-            snapshot = ray.get(driver.snapshot.remote())
+            snapshot = _snapshot(driver)
             if snapshot is not None:
                 show(snapshot)
         except KeyboardInterrupt:
@@ -84,6 +84,14 @@ def _follow(driver: Any, show: Callable[[Snapshot], None]) -> PassReport:
                 raise
             asked_to_stop = True
             driver.stop.remote()
+
+
+def _snapshot(driver: Any) -> Snapshot | None:
+    try:
+        snapshot: Snapshot | None = ray.get(driver.snapshot.remote())
+    except ray.exceptions.RayError:
+        return None  # what became of the pass, its report tells
+    return snapshot
 
 
 def _report(running: Any) -> PassReport:

@@ -1,7 +1,6 @@
 """What comes back from tasks, and what follows from it: the next phase of a funnel, another try, or its end."""
 
 import random
-from collections.abc import Callable
 from time import monotonic
 
 from engine.cluster.ends_writer import EndsWriter
@@ -19,16 +18,13 @@ WAIT_FOR_OTHERS_S = 5.0
 
 
 class Settler:
-    """Decides by values; the only effects are on the pass's own state, and new layouts."""
+    """Decides by values; its only effects are on the pass's own state."""
 
-    def __init__(
-        self, settings: Settings, state: PassState, ends: EndsWriter, lay_out: Callable[[FunnelInHand], None]
-    ) -> None:
-        """``lay_out`` starts a layout of a funnel that is in hand."""
+    def __init__(self, settings: Settings, state: PassState, ends: EndsWriter) -> None:
+        """Nothing is settled yet."""
         self._settings = settings
         self._state = state
         self._ends = ends
-        self._lay_out = lay_out
 
     def settle(self, running: Running, result: object) -> None:
         """Take up the result of one task; of a funnel that is no longer ours it is dropped."""
@@ -79,7 +75,8 @@ class Settler:
 
     def _finished(self, funnel: FunnelInHand, result: FinishResult) -> None:
         if result.state == "unfinished":
-            self._ends.wait(funnel, "steps are left that somebody else works on", WAIT_FOR_OTHERS_S, counts=True)
+            funnel.spent = "steps are left that are neither done nor planned"
+            self._give_up(funnel)
             return
         self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
         self._state.tally.add_finish(funnel.claim.funnel_id, result)
@@ -98,7 +95,7 @@ class Settler:
         if error.decision == "drop":
             self._state.lose(funnel)
             return
-        if error.decision == "replan" and funnel.layouts <= self._settings.steps.attempts:
+        if error.decision == "replan" and funnel.replans < self._settings.steps.attempts:
             funnel.outdated = True
         elif error.decision == "fail":
             funnel.rejected = funnel.rejected or reason
@@ -115,7 +112,7 @@ class Settler:
             Event.STEP_REQUEUED, funnel_id=running.funnel.claim.funnel_id, task=running.name, seconds=round(delay_s, 1)
         )
         if running.kind == "layout":
-            self._lay_out(running.funnel)
+            self._state.to_lay_out.append((monotonic() + delay_s, running.funnel))
         else:
             self._state.window.requeue(running.funnel.scope, running.work, monotonic() + delay_s)
 
@@ -126,7 +123,9 @@ class Settler:
         if funnel.rejected or funnel.spent:
             self._give_up(funnel)
         elif funnel.outdated:
-            self._lay_out(funnel)
+            funnel.replans += 1
+            funnel.phase = "layout"
+            self._state.to_lay_out.append((0.0, funnel))
         else:
             funnel.phase = "finish"
             self._state.window.add(funnel.scope, [None])

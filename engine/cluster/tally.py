@@ -1,7 +1,7 @@
 """The figures of a pass: what `--json` prints and `clone_passes` keeps."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from engine.core.model import FinishResult, StepResult
@@ -57,7 +57,7 @@ class Tally:
 
     def as_document(self) -> dict[str, Any]:
         """For the record and for `--json`."""
-        figures = asdict(self)
+        figures = asdict(replace(self, stage_seconds=dict(self.stage_seconds)))  # another thread may add to it
         figures["seconds"] = round(self.seconds, 3)
         figures["stage_seconds"] = {stage: round(s, 3) for stage, s in self.stage_seconds.items()}
         return figures

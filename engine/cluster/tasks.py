@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import ray
 
 from engine.cluster.copiers import ActorPoolCopier
-from engine.core.errors import PlanOutdated
+from engine.core.errors import CloneError, PlanOutdated
 from engine.core.model import (
     Claim,
     FinishResult,
@@ -150,4 +150,6 @@ def _by_value(what: str, work: Callable[[], Value]) -> Value | TaskError:
         decision = decide(error)
         if decision is not Decision.DROP:
             _log.warning("%s: %s: %s", what, type(error).__name__, error, exc_info=decision is Decision.FAIL)
-        return TaskError(decision.value, str(error) or type(error).__name__)
+        # Of an error that is none of ours, the log has the details: its text is for nobody's users.
+        reason = str(error) if isinstance(error, CloneError) else f"{what}: {type(error).__name__}"
+        return TaskError(decision.value, reason)

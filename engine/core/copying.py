@@ -1,10 +1,18 @@
 """Which way an object's copy goes: to which actor, by which means, in which parts. Pure."""
 
+import re
 from collections.abc import Iterator
 from hashlib import blake2b
 
 _DELETE = "\x7f"
 _FIRST_PRINTABLE = " "
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether a bucket can have this name: S3's old rules, which its first region still keeps."""
+    return _BUCKET.fullmatch(name) is not None
 
 
 def actor_of(bucket: str, key: str, actors: int) -> int:

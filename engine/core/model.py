@@ -52,6 +52,11 @@ class Claim:
     pass_id: str
 
 
+def scope_of(claim: Claim) -> str:
+    """Names a claim: the funnel and its epoch. By ``repr``: an ObjectId and its text are two ids."""
+    return f"{claim.funnel_id!r}:{claim.epoch}"
+
+
 @dataclass(frozen=True, slots=True)
 class CopyOrder:
     """One object to be copied inside S3."""
@@ -119,6 +124,8 @@ class FunnelPlan:
     steps: tuple[StepWork, ...]
     steps_total: int
     steps_done: int
+    step_ids: tuple[DocId, ...]
+    """All steps of the clone that stand for one of the original's, in its order, done ones too."""
     ids: Mapping[str, str]
     """Text of an original id (funnel and all its steps) -> text of the clone's."""
     images: tuple[ImageWork, ...]
@@ -129,7 +136,7 @@ class FunnelPlan:
     @property
     def scope(self) -> str:
         """Names this claim of this funnel: the key of every per-funnel memory."""
-        return f"{self.claim.funnel_id}:{self.claim.epoch}"
+        return scope_of(self.claim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from engine.core.errors import ClaimLost, ConfigError, PermanentError
+from engine.core.errors import AccessDenied, ClaimLost, ConfigError, PermanentError
 
 
 class Decision(Enum):
@@ -22,6 +22,9 @@ def decide(error: Exception) -> Decision:
     """
     if isinstance(error, ClaimLost):
         return Decision.DROP
+    if isinstance(error, AccessDenied):
+        # Keys are rotated and expire: an hour of that must not park a whole backlog at its first try.
+        return Decision.RETRY
     if isinstance(error, (PermanentError, ConfigError)):
         return Decision.FAIL
     return Decision.RETRY

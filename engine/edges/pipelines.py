@@ -14,6 +14,11 @@ Stage = dict[str, Any]
 # `in_progress` false, null or missing, as an index can look it up; `$ne: true` would read the whole range.
 NOT_IN_PROGRESS: Stage = {"$in": [False, None]}
 
+# What names no original is no clone, whatever its flags say: it is never touched.
+A_CLONE: Stage = {"original_funnel_id": {"$exists": True, "$ne": None}}
+
+PASS_LEASE = "pass"  # noqa: S105 - the name of a lease
+
 
 def age_at_least(field: str, minutes: float) -> Stage:
     """An expression: ``field`` is older than ``minutes`` by the server's clock. A missing date is old."""
@@ -23,7 +28,12 @@ def age_at_least(field: str, minutes: float) -> Stage:
 
 def asked_for() -> Stage:
     """Filter: asked for and not tried in this run yet. Uses the index ``clone_asked``."""
-    return {"pending": True, "in_progress": NOT_IN_PROGRESS, "clone.next_try_at": None}
+    return {**waiting(), "clone.next_try_at": None}
+
+
+def waiting() -> Stage:
+    """Filter: asked for, and in nobody's hands."""
+    return {"pending": True, "in_progress": NOT_IN_PROGRESS, **A_CLONE}
 
 
 def account_after(account_id: DocId) -> Stage:
@@ -34,15 +44,14 @@ def account_after(account_id: DocId) -> Stage:
 def due() -> Stage:
     """Filter: tried before, and its next try has come. Uses the index ``clone_asked``."""
     return {
-        "pending": True,
-        "in_progress": NOT_IN_PROGRESS,
+        **waiting(),
         "$expr": {"$and": [{"$gt": ["$clone.next_try_at", None]}, {"$lte": ["$clone.next_try_at", "$$NOW"]}]},
     }
 
 
 def claimed_by_dead_pass(pass_id: str) -> tuple[Stage, Stage]:
     """Filters: claims of another pass than ``pass_id``, which holds the lease. Two ranges of index ``clone_held``."""
-    ours = {"in_progress": True, "clone.state": "cloning"}
+    ours = {"in_progress": True, "clone.state": "cloning", **A_CLONE}
     return ({**ours, "clone.pass": {"$lt": pass_id}}, {**ours, "clone.pass": {"$gt": pass_id}})
 
 
@@ -52,7 +61,13 @@ def claimed_without_pass(stale_minutes: float) -> Stage:
     An ended clone that the old system took up again still has its ``clone``: any state but ``cloning`` counts.
     """
     not_ours = {"$in": [None, "waiting", "completed", "failed", "cancelled", "source_deleted"]}
-    return {"in_progress": True, "clone.state": not_ours, "$expr": age_at_least("$updatedAt", stale_minutes)}
+    age = age_at_least("$updatedAt", stale_minutes)
+    return {"in_progress": True, "clone.state": not_ours, "$expr": age, **A_CLONE}
+
+
+def lease_of(pass_id: str) -> Stage:
+    """Filter: the lease, while ``pass_id`` holds it."""
+    return {"_id": PASS_LEASE, "pass": pass_id, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
 
 
 def claim(pass_id: str) -> list[Stage]:
@@ -65,6 +80,8 @@ def claim(pass_id: str) -> list[Stage]:
     run = {"$ifNull": ["$clone.run", 0]}
     attempts = {"$ifNull": ["$clone.attempts", 0]}
     return [
+        # A request may hold anything under `clone`: fields can only be set in a document.
+        {"$set": {"clone": {"$cond": [{"$eq": [{"$type": "$clone"}, "object"]}, "$clone", {}]}}},
         {
             "$set": {
                 "pending": True,
@@ -85,6 +102,18 @@ def claim(pass_id: str) -> list[Stage]:
 def held(claim_: Claim) -> Stage:
     """Filter: the funnel is still ours. Every write to a funnel uses it; no match is ClaimLost."""
     return {"_id": claim_.funnel_id, "clone.epoch": claim_.epoch, "in_progress": True}
+
+
+def taken_over(claim_: Claim, more: Mapping[str, Any]) -> Stage:
+    """The mark of this claim on a document that exists; what another clone's mark left in it is dropped."""
+    mark = {"funnel_id": {"$literal": claim_.funnel_id}, "epoch": claim_.epoch, **more}
+    before = {"$cond": [{"$eq": ["$clone.funnel_id", {"$literal": claim_.funnel_id}]}, "$clone", {}]}
+    return {"clone": {"$mergeObjects": [before, mark]}}
+
+
+def newer(claim_: Claim) -> Stage:
+    """Filter: marked by a later claim of the same funnel. An epoch of another funnel says nothing."""
+    return {"clone.funnel_id": claim_.funnel_id, "clone.epoch": {"$gt": claim_.epoch}}
 
 
 def laid_out(

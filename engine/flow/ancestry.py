@@ -5,6 +5,7 @@ from typing import Any
 from engine.core.model import Claim, Rejected, Waits
 from engine.edges.mongo import structure
 from engine.edges.mongo.client import Store
+from engine.settings import CrossAccount
 
 _PARKED = frozenset({"failed", "cancelled", "source_deleted"})
 
@@ -20,7 +21,8 @@ def obstacle(store: Store, claim: Claim, original: dict[str, Any]) -> Waits | Re
     """
     if claim.original_id == claim.funnel_id:
         return Rejected(f"funnel {claim.funnel_id} is its own original")
-    state = (original.get("clone") or {}).get("state")
+    clone = original.get("clone")
+    state = clone.get("state") if isinstance(clone, dict) else None
     if not _unfinished(original):
         return (
             Rejected(f"original {claim.original_id} is itself a clone that {_ENDS[state]}")
@@ -36,6 +38,21 @@ def obstacle(store: Store, claim: Claim, original: dict[str, Any]) -> Waits | Re
             break
         ancestor = structure.read_funnel(store, above)
     return Rejected(f"funnel {claim.funnel_id} and its original {claim.original_id} wait for each other")
+
+
+def foreign(store: Store, claim: Claim, original: dict[str, Any], rule: CrossAccount) -> Rejected | None:
+    """Whether the rule of the house forbids to clone over accounts (``scan.cross_account``); None where it does not.
+
+    ``family``: the same account, parent and child, or children of one parent.
+    """
+    theirs, ours = original.get("account_id"), claim.account_id
+    if rule == "allow" or theirs == ours:
+        return None
+    if rule == "family":
+        family = {repr(structure.read_parent_account(store, account) or account) for account in (theirs, ours)}
+        if len(family) == 1:
+            return None
+    return Rejected(f"original {claim.original_id} belongs to another account (scan.cross_account={rule})")
 
 
 _ENDS = {"failed": "failed", "cancelled": "was cancelled", "source_deleted": "lost its own original"}

@@ -22,7 +22,7 @@ def finish_funnel(context: FunnelContext) -> FinishResult:
         TransientError: Trying again may help.
     """
     claim = context.plan.claim
-    steps = ends.read_steps_left(context.store, claim)
+    steps = ends.read_steps_left(context.store, claim, context.plan.step_ids)
     if steps.unfinished:
         return FinishResult("unfinished")
     copied = _copy_the_rest(context)

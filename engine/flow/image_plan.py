@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from engine.core.identity import object_key
@@ -90,4 +91,4 @@ def _bucket(record: Document, s3: S3Settings) -> str:
 
 def _size(record: Document) -> int | None:
     size = record.get("fileSize")
-    return int(size) if isinstance(size, (int, float)) and size >= 0 else None
+    return int(size) if isinstance(size, (int, float)) and isfinite(size) and size >= 0 else None

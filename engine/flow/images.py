@@ -13,6 +13,8 @@ from engine.edges.mongo import pages
 from engine.flow.context import FunnelContext, Gathered
 from engine.flow.page import Page
 
+BATCH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class CopiedImages:
@@ -49,31 +51,39 @@ def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedI
 
 
 def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedImages:
-    """Copy those of ``images`` whose record does not say ``uploaded``, then say so. Safe to repeat."""
+    """Copy those of ``images`` whose record does not say ``uploaded``, then say so. Safe to repeat.
+
+    In batches, each with the deadline of a copy: a page with thousands of images is only slow. What stands is
+    recorded before a late copy is told, so that the next try begins where this one ended.
+    """
     to_copy = [image for image in images if not image.uploaded]
-    outcomes = (
-        context.copier.copy([context.order(image) for image in to_copy], context.copy_deadline_s) if to_copy else []
+    before = tuple(image for image in images if image.uploaded)
+    done: list[tuple[ImageWork, int]] = []
+    failed: list[tuple[ImageWork, str]] = []
+    for start in range(0, len(to_copy), BATCH):
+        batch = to_copy[start : start + BATCH]
+        outcomes = context.copier.copy([context.order(image) for image in batch], context.copy_deadline_s)
+        pairs = list(zip(batch, outcomes, strict=True))
+        done += [(image, outcome.size_bytes) for image, outcome in pairs if outcome.failure is None]
+        failed += [(i, o.failure) for i, o in pairs if o.failure is not None and not o.transient]
+        late = next((outcome for outcome in outcomes if outcome.transient), None)
+        if late is not None:
+            _record(context, done, failed)
+            raise ObjectStoreUnavailable(f"object {late.key}: {late.failure}")
+    _record(context, done, failed)
+    return CopiedImages(
+        done=(*before, *(image for image, _ in done)),
+        failed=tuple(failed),
+        copied=tuple((image.record_id, size_bytes) for image, size_bytes in done),
     )
-    unreachable = next((outcome for outcome in outcomes if outcome.failure and outcome.transient), None)
-    if unreachable is not None:
-        raise ObjectStoreUnavailable(f"object {unreachable.key}: {unreachable.failure}")
-    standing = [image for image, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is None]
-    failed = tuple(
-        (i, outcome.failure) for i, outcome in zip(to_copy, outcomes, strict=True) if outcome.failure is not None
-    )
+
+
+def _record(
+    context: FunnelContext, done: Sequence[tuple[ImageWork, int]], failed: Sequence[tuple[ImageWork, str]]
+) -> None:
     pages.mark_images(
         context.store,
         context.plan.claim,
-        [image.record_id for image in standing],
+        [image.record_id for image, _ in done],
         {image.record_id: reason for image, reason in failed},
-    )
-    before = tuple(image for image in images if image.uploaded)
-    return CopiedImages(
-        done=(*before, *standing),
-        failed=failed,
-        copied=tuple(
-            (image.record_id, outcome.size_bytes)
-            for image, outcome in zip(to_copy, outcomes, strict=True)
-            if outcome.failure is None
-        ),
     )

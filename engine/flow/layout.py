@@ -27,7 +27,7 @@ from engine.edges.mongo.client import Store
 from engine.edges.mongo.codec import derived_id
 from engine.edges.pipelines import laid_out
 from engine.flow import documents
-from engine.flow.ancestry import obstacle
+from engine.flow.ancestry import foreign, obstacle
 from engine.flow.image_plan import PlannedImages, plan_images
 from engine.settings import Settings
 
@@ -54,7 +54,7 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     original = structure.read_funnel(store, claim.original_id)
     if original is None:
         return SourceGone(claim.original_id)
-    hindrance = obstacle(store, claim, original)
+    hindrance = obstacle(store, claim, original) or foreign(store, claim, original, settings.scan.cross_account)
     if hindrance is not None:
         return hindrance
     made = structure.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
@@ -76,6 +76,7 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
             steps_total=len(steps),
             steps_done=sum(step.done for step in steps),
             ids=_id_map(claim, steps),
+            step_ids=tuple(step.step_id for step in steps),
             images=images.works,
             failures=images.failures,
             chat=_chat(store, original, settings.chat.preview_domain),
@@ -91,16 +92,16 @@ def _in_order(original: Document, steps: Sequence[Document]) -> list[Document]:
 
 
 def _plan_steps(claim: Claim, originals: Sequence[Document], made: structure.Made) -> list[_PlannedStep]:
-    existing: dict[Any, structure.StepState] = {}
+    existing: dict[str, structure.StepState] = {}
     for state in made.steps:
-        known = existing.get(state.original_step_id)
+        known = existing.get(repr(state.original_step_id))
         if known is None or (state.done and not known.done):
-            existing[state.original_step_id] = state
+            existing[repr(state.original_step_id)] = state
     planned = []
     for original in originals:
-        state_ = existing.get(original["_id"])
+        state_ = existing.get(repr(original["_id"]))
         step_id = derived_id(claim.funnel_id, "step", original["_id"]) if state_ is None else state_.step_id
-        components_id = made.components.get(step_id)
+        components_id = made.components.get(repr(step_id))
         planned.append(
             _PlannedStep(
                 original=original,
@@ -130,7 +131,11 @@ def _make(
     made: structure.Made,
 ) -> None:
     """Take over what is unfinished, then make what is missing: in this order, so that no late writer spoils a plan."""
-    structure.raise_epochs(store, claim, made, [step.step_id for step in steps if not step.done and not step.make_step])
+    found = bool(made.steps or made.components)  # a step may be gone, and its components be left
+    unfinished = [step.step_id for step in steps if found and not step.done]
+    structure.raise_epochs(
+        store, claim, unfinished, [work.record_id for work in images.works if made.images and not work.uploaded]
+    )
     progress = {
         "steps_done": sum(step.done for step in steps),
         "steps_total": len(steps),

@@ -1,14 +1,29 @@
 """A whole funnel cloned on real servers, in one process; the oracle judges."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
-from engine.core.errors import ClaimLost, ComponentsInvalid, DocumentInvalid, DocumentTooLarge, PlanOutdated
+from engine.core.errors import (
+    ClaimLost,
+    ComponentsInvalid,
+    DocumentInvalid,
+    DocumentTooLarge,
+    ObjectStoreUnavailable,
+    PermanentError,
+    PlanOutdated,
+)
+from engine.core.model import CopyOrder, CopyOutcome, Laid, Rejected
+from engine.edges.mongo import indexes
 from engine.edges.mongo.client import Store
 from engine.flow.complete import finish_funnel, park
+from engine.flow.copier import Copier
 from engine.flow.step import clone_step
+from engine.settings import CrossAccount
 from engine.upkeep.invariants import snapshot
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import Workshop
@@ -21,6 +36,17 @@ def small(database: Any, s3: Any, bucket: str) -> ObjectId:
     return build_funnel(
         database, s3, bucket, steps=3, images=6, image_bytes=2_000, forms=2, html_bytes=4_000, components_bytes=4_000
     )
+
+
+@contextmanager
+def failing(store: Store, command: str, collection: str) -> Iterator[None]:
+    """The server's own fault: one such command on the collection is refused."""
+    fault = {"failCommands": [command], "namespace": f"{store.db.name}.{collection}", "errorCode": 1}
+    store.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": fault})
+    try:
+        yield
+    finally:
+        store.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 def original_steps(store: Store, funnel_id: Any) -> list[dict[str, Any]]:
@@ -211,13 +237,11 @@ def test_d15_flags_and_event_are_written_together_or_not_at_all(
     clone_id = request_clone(database, small)
     context = workshop.context(workshop.plan())
     workshop.clone_steps(context)
-    claim = context.plan.claim
-    store.outbox.insert_one({"_id": f"{clone_id}:{claim.run}:completed"})  # the event's write will fail
-    with pytest.raises(Exception, match="duplicate key"):
+    with failing(store, "update", "clone_outbox"), pytest.raises(PermanentError, match=str(clone_id)):
         finish_funnel(context)
     funnel = store.funnels.find_one({"_id": clone_id}) or {}
     assert (funnel["pending"], funnel["in_progress"], funnel["clone"]["state"]) == (True, True, "cloning")
-    store.outbox.delete_many({})
+    assert store.outbox.count_documents({}) == 0
     finish_funnel(context)
     with pytest.raises(ClaimLost):
         finish_funnel(context)
@@ -253,6 +277,91 @@ def test_a_failed_funnel_is_parked_with_its_reason_and_begins_anew_when_asked(
     plan, _ = workshop.clone()
     assert plan.claim.run == 2
     assert_sound(database, s3, clone_id, None)
+
+
+class LateCopier:
+    """The real copier, and a last image that never comes in time."""
+
+    def __init__(self, copier: Copier) -> None:
+        self.copier = copier
+
+    def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
+        outcomes = self.copier.copy(orders[:-1], deadline_s)
+        return [*outcomes, CopyOutcome(orders[-1].key, 0, "late", transient=True)]
+
+
+def test_copies_that_stand_are_recorded_before_a_late_one_is_told(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
+    clone_id = request_clone(database, small)
+    context = workshop.context(workshop.plan())
+    late = replace(context, copier=LateCopier(workshop.copier))
+    with pytest.raises(ObjectStoreUnavailable):
+        clone_step(context.plan.steps[0], late)
+    assert store.images.count_documents({"ref_id": clone_id, "uploaded": True}) > 0
+    workshop.clone_steps(context)
+    finish_funnel(context)
+    assert_sound(database, s3, clone_id, None)
+
+
+def test_d1_d3_a_step_that_the_old_system_doubled_holds_nothing_up(
+    store: Store, workshop: Workshop, database: Any, small: ObjectId
+) -> None:
+    clone_id = request_clone(database, small)
+    twice = {"funnel_id": clone_id, "original_step_id": original_steps(store, small)[0]["_id"], "pending": True}
+    store.steps.insert_many([{"_id": n, **twice, "clone": None} for n in range(2)])
+    plan, result = workshop.clone()
+    assert (result.state, plan.steps_total) == ("completed", 3)
+    assert [(store.steps.find_one({"_id": n}) or {})["pending"] for n in range(2)] == [False, True]
+
+
+def test_a_page_deleted_from_a_half_made_clone_is_made_again(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
+    clone_id = request_clone(database, small)
+    workshop.plan()
+    store.steps.delete_one({"funnel_id": clone_id})
+    store.funnels.update_one({"_id": clone_id}, {"$set": {"clone.pass": "of a pass that died"}})
+    workshop.clone()
+    assert_sound(database, s3, clone_id, None)
+
+
+def test_what_the_old_system_left_half_made_is_taken_up_whatever_it_holds(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
+    indexes.ensure(store, indexes.SHARED)
+    clone_id = request_clone(database, small)
+    first, second, third = original_steps(store, small)
+    left = {"funnel_id": clone_id, "pending": True, "in_progress": False, "raw_html": None, "domain_id": None}
+    for page, clone in ((first, None), (second, {"funnel_id": small, "epoch": 7}), (third, [])):
+        made = {**page, **left, "_id": ObjectId(), "original_step_id": page["_id"], "clone": clone, "version": 1.0}
+        now = {"header_tracking_code": None, "footer_tracking_code": None, "createdAt": page["createdAt"]}
+        store.steps.insert_one({**made, **now, "updatedAt": page["createdAt"]})
+    record = store.images.find_one({"ref_id": small}, {"_id": 0}) or {}
+    for n in range(2):
+        key = f"00000000-0000-4000-8000-00000000000{n}/{record['fileName']}"
+        store.images.insert_one({**record, "_id": n, "ref_id": clone_id, "source_key": record["key"], "key": key})
+    store.images.update_many({"_id": {"$in": [0, 1]}}, {"$set": {"uploaded": False}})
+    store.images.insert_one({"_id": "own", "ref_id": clone_id, "key": "users/own.png", "uploaded": False})
+    _, result = workshop.clone()
+    assert (result.state, result.errors) == ("completed", ())
+    assert all(not step["pending"] for step in original_steps(store, clone_id))
+    assert [(store.images.find_one({"_id": n}) or {})["uploaded"] for n in range(2)] == [True, False]
+    assert "clone" not in (store.images.find_one({"_id": "own"}) or {}), "a user's own record is none of ours"
+
+
+@pytest.mark.parametrize(("rule", "state"), [("allow", Laid), ("family", Laid), ("refuse", Rejected)])
+def test_whose_funnels_an_account_may_clone(
+    store: Store, workshop: Workshop, database: Any, small: ObjectId, rule: CrossAccount, state: type
+) -> None:
+    workshop.settings = replace(workshop.settings, scan=replace(workshop.settings.scan, cross_account=rule))
+    theirs = (store.funnels.find_one({"_id": small}) or {})["account_id"]
+    child, stranger = ObjectId(), ObjectId()
+    store.db["_accounts"].insert_one({"_id": child, "parent_account": theirs})
+    request_clone(database, small, child)
+    assert isinstance(workshop.lay_out(workshop.claim()), state)
+    request_clone(database, small, stranger)
+    assert isinstance(workshop.lay_out(workshop.claim()), Laid if rule == "allow" else Rejected)
 
 
 def test_steps_done_twice_are_done_once(

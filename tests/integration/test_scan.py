@@ -10,12 +10,17 @@ from bson import ObjectId
 
 from engine.core.model import Claim
 from engine.edges import pipelines
-from engine.edges.mongo import indexes
+from engine.edges.mongo import indexes, leases
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.scan import Turn, claim_next
 
 STALE_MINUTES = 10.0
 PASS = "5" * 32
+
+
+@pytest.fixture(autouse=True)
+def _lease(store: Store) -> None:
+    leases.acquire(store, PASS, "a test", 3600)
 
 
 def ask(store: Store, account: Any = "a", **fields: Any) -> ObjectId:
@@ -95,6 +100,26 @@ def test_b3_a_claim_without_a_pass_is_stale_after_the_threshold_or_without_a_dat
         store, in_progress=True, updatedAt=ago(11), clone={"state": "completed", "pass": PASS, "run": 1, "epoch": 2}
     )
     assert sorted(taken_ids(store)) == sorted([old, undated, again])
+
+
+def test_a_pass_that_lost_its_lease_unawares_takes_nothing_from_the_living(store: Store) -> None:
+    ask(store, in_progress=True, clone={"state": "cloning", "pass": "f" * 32, "attempts": 1, "epoch": 4, "run": 1})
+    store.leases.update_one({"_id": "pass"}, {"$set": {"pass": "f" * 32}})
+    assert taken_ids(store) == []
+
+
+def test_what_names_no_original_is_no_clone_and_is_left_alone(store: Store) -> None:
+    for original in ({}, {"original_funnel_id": None}):
+        for flags in ({"pending": True}, {"in_progress": True}):
+            store.funnels.insert_one({"_id": ObjectId(), **flags, **original})
+    assert taken_ids(store) == []
+
+
+@pytest.mark.parametrize("odd", [None, [], "text", 5, {"state": None}])
+def test_whatever_a_request_holds_under_clone_is_no_hindrance(store: Store, odd: Any) -> None:
+    ask(store, clone=odd)
+    (claim,) = claims(store)
+    assert (claim.epoch, claim.run, claim.attempt) == (1, 1, 1)
 
 
 def test_b6_a_claim_raises_the_epoch_and_keeps_pending(store: Store) -> None:

@@ -1,7 +1,8 @@
 """The connection: codec, write concern, transactions, and pymongo's errors as the engine's own."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ Result = TypeVar("Result")
 SELECTION_TIMEOUT_MS = 10_000
 _BSON_OBJECT_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 _AUTHENTICATION_FAILED = 18
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _UNAUTHORIZED = frozenset({13, _AUTHENTICATION_FAILED})
 
 # Dates beyond Python's years stay what they are instead of failing; UUIDs stay Binary with their subtype: the
@@ -186,7 +188,7 @@ def translated(what: str) -> Iterator[None]:
 def _engine_error(what: str, error: PyMongoError) -> errors.CloneError:
     code = getattr(error, "code", None)
     labels = frozenset(error._error_labels)  # noqa: SLF001 - has_error_label asks for one at a time only
-    if isinstance(error, (AutoReconnect, ConnectionFailure)) or mongo_error_is_transient(code, labels):
+    if isinstance(error, (AutoReconnect, ConnectionFailure)) or error.timeout or mongo_error_is_transient(code, labels):
         return errors.StoreUnavailable(f"{what}: {type(error).__name__}")
     if code in _BSON_OBJECT_TOO_LARGE:
         return errors.DocumentTooLarge(f"{what}: over the 16 MB that a document holds")
@@ -200,9 +202,17 @@ def possible_ids(text: str) -> list[DocId]:
     ids: list[DocId] = [text]
     if ObjectId.is_valid(text):
         ids.insert(0, ObjectId(text))
-    if text.lstrip("-").isdigit():
+    if _WHOLE_NUMBER.fullmatch(text):
         ids.append(int(text))
     return ids
+
+
+def bounded(seconds: float) -> AbstractContextManager[None]:
+    """Within the block every command ends in time: a connection that hangs is an error like any other.
+
+    Past that: StoreUnavailable.
+    """
+    return pymongo.timeout(seconds)
 
 
 def find_by_text(

@@ -34,17 +34,15 @@ class StepsLeft:
     """(text of the step's id, its proof), in the order of ids."""
 
 
-def read_steps_left(store: Store, claim: Claim) -> StepsLeft:
-    """Which steps are not done, and the proofs of those that are."""
-    fields = {"pending": 1, "in_progress": 1, "original_step_id": 1, "clone.proof": 1}
+def read_steps_left(store: Store, claim: Claim, step_ids: Sequence[DocId]) -> StepsLeft:
+    """Which of a plan's steps are not done, and the proofs of those that are; a user's own pages are not judged."""
+    fields = {"pending": 1, "in_progress": 1, "clone.proof": 1}
+    planned = {repr(step_id) for step_id in step_ids}
     with translated(f"steps of funnel {claim.funnel_id}"):
-        steps = list(store.steps.find({"funnel_id": claim.funnel_id}, fields).sort("_id", 1))
-    unfinished = [
-        step["_id"]
-        for step in steps
-        if step.get("original_step_id") is not None and (step.get("pending") is True or step.get("in_progress") is True)
-    ]
-    proofs = [(str(step["_id"]), step.get("clone", {}).get("proof", {})) for step in steps]
+        found = store.steps.find({"funnel_id": claim.funnel_id}, fields).sort("_id", 1)
+        steps = [step for step in found if repr(step["_id"]) in planned]
+    unfinished = [s["_id"] for s in steps if s.get("pending") is True or s.get("in_progress") is True]
+    proofs = [(str(step["_id"]), (step.get("clone") or {}).get("proof") or {}) for step in steps]
     return StepsLeft(unfinished, proofs)
 
 
@@ -102,16 +100,19 @@ def end(
         funnel = _fenced(store, claim, update, session)
         if state != "completed":
             _lay_down_steps(store, claim, session)
-        store.outbox.insert_one(
-            {
-                "_id": f"{claim.funnel_id}:{claim.run}:{state}",
-                "event": event.name,
-                "user_ids": users,
-                "account_id": claim.account_id,
-                "payload": dict(event.payload),
-                "created_at": funnel["updatedAt"],
-                "delivered_at": None,
-            },
+        notification = {
+            "event": event.name,
+            "user_ids": users,
+            "account_id": claim.account_id,
+            "payload": dict(event.payload),
+            "created_at": funnel["updatedAt"],
+            "delivered_at": None,
+        }
+        # That the flags were ours to clear says that nobody was told yet: an event that stands already is this one.
+        store.outbox.update_one(
+            {"_id": f"{claim.funnel_id}:{claim.run}:{state}"},
+            {"$setOnInsert": notification},
+            upsert=True,
             session=session,
         )
 

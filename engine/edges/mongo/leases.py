@@ -12,10 +12,9 @@ from pymongo.errors import DuplicateKeyError
 from engine.core.model import Claim, DocId
 from engine.edges.mongo.client import Store, translated
 from engine.edges.mongo.scan import Turn
+from engine.edges.pipelines import PASS_LEASE
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-PASS_LEASE = "pass"  # noqa: S105 - the name of a lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from typing import Any
 
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, find_by_text, translated
-from engine.edges.mongo.leases import PASS_LEASE
 
 _LISTED = {
     "name": 1,
@@ -17,6 +16,11 @@ _LISTED = {
     "clone": 1,
     "updatedAt": 1,
 }
+
+
+# Every state by name, so that the index `clone_held`, which begins with it, can be used.
+_STATES = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
+_IN_WORK = {"in_progress": True, "clone.state": {"$in": [None, *_STATES]}}
 
 
 def find_clone(store: Store, text: str) -> Document | None:
@@ -43,13 +47,13 @@ def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
 
 def list_clones(store: Store, limit: int) -> list[Document]:
     """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
-    waiting = {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
+    waiting = pipelines.waiting()
     ended = {
         "clone.state": {"$in": ["completed", "failed", "cancelled", "source_deleted"]},
         "clone.run": {"$exists": True},
     }
     with translated("funnels"):
-        in_work = list(store.funnels.find({"in_progress": True}, _LISTED).sort("_id", 1).limit(limit))
+        in_work = list(store.funnels.find(_IN_WORK, _LISTED).sort("_id", 1).limit(limit))
         asked = list(store.funnels.find(waiting, _LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
         done = list(store.funnels.find(ended, _LISTED).sort("_id", -1).limit(limit))
     return in_work + asked + done
@@ -57,12 +61,12 @@ def list_clones(store: Store, limit: int) -> list[Document]:
 
 def count_by_state(store: Store) -> dict[str, int]:
     """How many clones are in which state; counted on the scan's and the state's indexes."""
-    waiting = {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
+    waiting = pipelines.waiting()
     with translated("funnels"):
         counts = {
             "asked": store.funnels.count_documents({**waiting, "clone.next_try_at": None}),
             "waiting": store.funnels.count_documents({**waiting, "clone.next_try_at": {"$ne": None}}),
-            "cloning": store.funnels.count_documents({"in_progress": True}),
+            "cloning": store.funnels.count_documents(_IN_WORK),
         }
         for state in ("completed", "failed", "cancelled", "source_deleted"):
             counts[state] = store.funnels.count_documents(
@@ -74,7 +78,7 @@ def count_by_state(store: Store) -> dict[str, int]:
 def lease(store: Store) -> Document | None:
     """Who holds the pass's lease; ``live`` tells whether it runs still. None where no pass ever ran."""
     stages: list[Document] = [
-        {"$match": {"_id": PASS_LEASE}},
+        {"$match": {"_id": pipelines.PASS_LEASE}},
         {"$project": {"pass": 1, "owner": 1, "expires_at": 1, "live": {"$gt": ["$expires_at", "$$NOW"]}}},
     ]
     with translated("lease of the pass"):

@@ -54,6 +54,9 @@ def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | No
         taken = _claim(store, pass_id, pipelines.due(), _BY_DUE_TIME)
         if taken is not None:
             return Taken(_claim_of(taken, pass_id), turn, rescued=False)
+        # Another pass's claim is dead only while the lease is ours: a pass that was paused may have lost it unawares.
+        if store.leases.find_one(pipelines.lease_of(pass_id), {"_id": 1}) is None:
+            return None
         for stale in (*pipelines.claimed_by_dead_pass(pass_id), pipelines.claimed_without_pass(stale_minutes)):
             taken = _claim(store, pass_id, stale, _BY_HOLDER)
             if taken is not None:
@@ -94,7 +97,7 @@ def pending_left(store: Store) -> float | None:
     with translated("scan of funnels"):
         waiting = store.funnels.aggregate(
             [
-                {"$match": {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}},
+                {"$match": pipelines.waiting()},
                 {"$sort": {"clone.next_try_at": 1}},
                 {"$limit": 1},
                 {"$project": {"wait": {"$subtract": [{"$ifNull": ["$clone.next_try_at", "$$NOW"]}, "$$NOW"]}}},

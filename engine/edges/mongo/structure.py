@@ -28,7 +28,7 @@ class StepState:
     original_step_id: DocId
     done: bool
     in_other_hands: bool
-    """Somebody without an epoch (the old system) touched it within the threshold."""
+    """Somebody without a claim of ours (the old system) touched it within the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Made:
     """What exists of the clone."""
 
     steps: list[StepState]
-    components: dict[Any, DocId]
-    """Step id -> components id."""
+    components: dict[str, DocId]
+    """``repr`` of a step's id (it may be a document) -> components id."""
     images: list[Document]
 
 
@@ -73,7 +73,7 @@ def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:
     in_hand = {
         "$and": [
             {"$eq": ["$in_progress", True]},
-            {"$eq": [{"$type": "$clone.epoch"}, "missing"]},
+            {"$ne": ["$clone.funnel_id", "$funnel_id"]},
             {"$not": [pipelines.age_at_least("$updatedAt", stale_minutes)]},
         ]
     }
@@ -92,7 +92,7 @@ def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:
             for step in steps
         ]
         components = {
-            found["step_id"]: found["_id"]
+            repr(found["step_id"]): found["_id"]
             for found in store.components.find({"funnel_id": funnel_id}, {"step_id": 1}).sort("_id", -1)
             if "step_id" in found
         }
@@ -115,32 +115,32 @@ def read_chat_token(store: Store, domain: str) -> str | None:
     return token if isinstance(token, str) and token else None
 
 
-def raise_epochs(store: Store, claim: Claim, made: Made, unfinished: Sequence[DocId]) -> None:
+def raise_epochs(store: Store, claim: Claim, steps: Sequence[DocId], images: Sequence[DocId]) -> None:
     """Take over what an earlier attempt left unfinished: from here on its late writers find nothing to write to.
 
-    Comes before anything is made or planned, so that no late commit can slip in between plan and work.
+    Comes before anything is made or planned, so that no late commit can slip in between plan and work. An epoch is
+    only ever raised: a layout whose claim was lost meanwhile lowers nobody's. What a late writer ended stays ended.
+
+    Args:
+        store: The database.
+        claim: Ours.
+        steps: Steps that are not done, and whose components documents are taken over as well.
+        images: Records without an object yet.
     """
-    # An epoch is only ever raised: a layout whose claim was lost meanwhile lowers nobody's.
-    not_newer = {"clone.epoch": {"$not": {"$gt": claim.epoch}}}
-    ours = {"clone.funnel_id": claim.funnel_id, "clone.epoch": claim.epoch}
+    not_newer = {"$nor": [pipelines.newer(claim)]}
+    mark = pipelines.taken_over(claim, {})
     with translated(f"clone {claim.funnel_id}"):
-        if unfinished:
+        if steps:
+            down = {"pending": True, "in_progress": False, "updatedAt": "$$NOW"}
             store.steps.update_many(
-                {
-                    "_id": {"$in": list(unfinished)},
-                    "$or": [{"pending": True}, {"in_progress": True}],  # one that a late writer ended stays ended
-                    **not_newer,
-                },
-                {
-                    "$set": {"pending": True, "in_progress": False, "clone.attempts": 0, **ours},
-                    "$currentDate": {"updatedAt": True},
-                },
+                {"_id": {"$in": list(steps)}, "$or": [{"pending": True}, {"in_progress": True}], **not_newer},
+                [{"$set": {**down, **pipelines.taken_over(claim, {"attempts": 0})}}],
             )
-            store.components.update_many({"step_id": {"$in": list(unfinished)}, **not_newer}, {"$set": ours})
-        if made.images:
+            store.components.update_many({"step_id": {"$in": list(steps)}, **not_newer}, [{"$set": mark}])
+        if images:
             store.images.update_many(
-                {"ref_id": claim.funnel_id, "uploaded": {"$ne": True}, **not_newer},
-                {"$set": ours, "$unset": {"clone.error": ""}},
+                {"_id": {"$in": list(images)}, "uploaded": {"$ne": True}, **not_newer},
+                [{"$set": mark}, {"$unset": ["clone.error"]}],
             )
 
 

@@ -4,7 +4,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from engine.core.copying import is_plain_key
+from engine.core.copying import is_bucket_name, is_plain_key
 from engine.core.errors import AccessDenied, ObjectMissing, PermanentError, TransientError
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3.answers import translated
@@ -65,13 +65,17 @@ class ObjectCopier:
             return CopyOutcome(order.key, 0, GONE)
         except TransientError as error:
             return CopyOutcome(order.key, 0, str(error), transient=True)
-        except AccessDenied:
-            raise
+        except AccessDenied as error:
+            if order.bucket == self._settings.bucket:
+                raise  # not this image is at fault, but our keys
+            return CopyOutcome(order.key, 0, str(error))
         except PermanentError as error:
             return CopyOutcome(order.key, 0, str(error))
 
     def _try(self, order: CopyOrder, ends_at: float) -> int:
         """One try; returns the size in bytes, 0 where nobody knows it."""
+        if not all(is_bucket_name(bucket) for bucket in (order.source_bucket, order.bucket)):
+            raise PermanentError(f"no bucket can be named {order.bucket!r}")  # obstore panics at such a name
         with self._lock:
             self._issued += 1
         if order.size_bytes is not None and order.size_bytes > self._copy.multipart_threshold_bytes:

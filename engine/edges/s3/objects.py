@@ -135,8 +135,8 @@ class Objects:
 
         Raises:
             ServiceUnreachable: S3 does not answer, or only with errors of its own.
-            AccessDenied: It refuses the credentials, or they lack the right to list the bucket.
-            ConfigError: There is no such bucket, or it is named so that there can be none.
+            ConfigError: It refuses the credentials, or they lack the right to list the bucket; there is no such
+                bucket, or it is named so that there can be none.
         """
         try:
             with translated(f"bucket {bucket}"):
@@ -147,8 +147,9 @@ class Objects:
             where = endpoint_of(self._settings)
             raise ServiceUnreachable(f"S3 at {where} (s3.endpoint_url) cannot be used: {_reason(error)}") from error
         except AccessDenied as error:
-            raise AccessDenied(
-                f"S3 refuses these credentials (s3.access_key_id), or they may not list the bucket {bucket} (s3.bucket)"
+            raise ConfigError(
+                "s3.access_key_id",
+                f"S3 refuses these credentials, or they may not list the bucket {bucket} (s3.bucket)",
             ) from error
         except PermanentError as error:
             raise ConfigError("s3.bucket", f"{bucket} cannot be used: {_reason(error)}") from error
