@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -111,6 +112,82 @@ def test_d15_d16_the_end_of_a_pass_leaves_lease_free_and_no_flag_up(
     assert store.steps.count_documents({"$or": [{"pending": True}, {"in_progress": True}]}) == 0
     assert store.outbox.count_documents({"event": "funnel_cloning_completed"}) == 1
     assert isinstance(leases.acquire(store, "next", "somebody", 60), leases.Lease)
+
+
+def test_b7_b8_ends_that_no_step_leads_to_are_the_drivers(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    settings = replace(settings, steps=replace(settings.steps, stale_minutes=0.05))
+    gone = request_clone(database, ObjectId())
+    original = build(steps=2)
+    busy = request_clone(database, original)
+    page = store.steps.find_one({"funnel_id": original}) or {}
+    store.steps.insert_one(  # in the old system's hands, which will never come back for it
+        {"funnel_id": busy, "original_step_id": page["_id"], "in_progress": True, "updatedAt": datetime.now(UTC)}
+    )
+    report = drain(settings)
+    assert (report.figures["source_deleted"], report.figures["completed"]) == (1, 1)
+    assert report.figures["waiting"] >= 1, "a step in other hands is waited for until it is stale"
+    assert (store.funnels.find_one({"_id": gone}) or {})["original_funnel_deleted"] is True
+    assert store.outbox.count_documents({"payload.reason": "original_funnel_deleted"}) == 1
+    assert (store.funnels.find_one({"_id": busy}) or {})["clone"]["attempts"] == 1, "to wait is no attempt"
+
+
+def test_a_pass_that_loses_its_lease_stops_and_writes_nothing_more(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    settings = replace(
+        settings, lease=replace(settings.lease, ttl_seconds=4), steps=replace(settings.steps, concurrency=1)
+    )
+    clone_id = request_clone(database, build(steps=40))
+
+    def take_the_lease(shown: Snapshot) -> None:
+        if shown.funnels:
+            store.leases.update_one({"_id": "pass"}, {"$set": {"pass": "f" * 32}})
+
+    report = drain(settings, take_the_lease)
+    assert (report.state, report.figures["completed"]) == ("lease lost", 0)
+    funnel = store.funnels.find_one({"_id": clone_id}) or {}
+    assert (funnel["in_progress"], funnel["clone"]["state"]) == (True, "cloning")
+    store.leases.delete_many({})
+    assert drain(settings).figures["completed"] == 1
+    assert_sound(database, s3, clone_id, None)
+
+
+def test_a_short_fault_of_mongodb_ends_no_pass(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
+) -> None:
+    clones = [request_clone(database, build(steps=2)) for _ in range(2)]
+    fault = {"failCommands": ["findAndModify"], "namespace": f"{database.name}.funnels", "errorCode": 189}
+    store.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 3}, "data": fault})
+    try:
+        report = drain(settings)
+    finally:
+        store.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert (report.state, report.figures["completed"]) == ("done", 2)
+    for clone_id in clones:
+        assert_sound(database, s3, clone_id, None)
+
+
+def test_a_step_past_its_deadline_is_cancelled_and_counts_as_tried(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
+) -> None:
+    settings = replace(
+        settings,
+        steps=replace(settings.steps, attempts=1, deadline_minutes=0.05),
+        funnels=replace(settings.funnels, attempts=1),
+    )
+    clone_id = request_clone(database, build(steps=1))
+    # The server holds back the first write of every step for longer than the deadline.
+    held_back = {"blockConnection": True, "blockTimeMS": 20_000}
+    fault = {"failCommands": ["findAndModify"], "namespace": f"{database.name}.funnel.step", **held_back}
+    store.client.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": fault})
+    try:
+        report = drain(settings)
+    finally:
+        store.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert (report.state, report.figures["failed"]) == ("done", 1)
+    assert "its worker ended" in (store.funnels.find_one({"_id": clone_id}) or {})["error"][0]
 
 
 def test_a_bad_page_fails_its_funnel_and_holds_up_no_other(
