@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -123,5 +124,6 @@ def background_urls(driver: Chrome) -> list[str]:
 
 
 def screenshot(driver: Chrome) -> Image.Image:
-    """What the window shows."""
-    return Image.open(BytesIO(driver.get_screenshot_as_png())).convert("RGB")
+    """The whole page, below the window's edge as well."""
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True})
+    return Image.open(BytesIO(b64decode(taken["data"]))).convert("RGB")

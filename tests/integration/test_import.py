@@ -281,6 +281,51 @@ def test_pages_of_other_encodings_are_kept_as_text(store: Store, settings: Setti
         assert "windows-1251" not in step["raw_html"]
 
 
+@pytest.mark.parametrize(
+    ("page", "sheet", "expected"),
+    [
+        ('<base href="img/"><img src="a.png">', "", 'src="KEY"'),
+        ("<img srcset='img/it%27s%20%231,%202%25.png 2x'>", "", 'srcset="KEY 2x"'),
+        ('<p data-bg="img/a.png" data-more="img">', "", 'data-bg="KEY" data-more="img"'),
+        ('<meta http-equiv="refresh" content="0; url=other.html">', "", 'content="0; url=STEP"'),
+        (
+            '<link rel="preload" as="style" href="s.css"><link rel="stylesheet" href="s.css">',
+            "a{}",
+            "<style>a{}</style>",
+        ),
+        ('<link rel="stylesheet" href="s.css">', "@import 's.css';a{}", "<style>a{}</style>"),
+        (
+            '<link rel="stylesheet" href="s.css">',
+            "@import 'x.css' layer(l) supports(gap: 1px) print;",
+            "<style>@media print{@supports (gap: 1px){@layer l{p{background:url(KEY)}}}}</style>",
+        ),
+        ('<link rel="stylesheet" href="s.css">', "a{" + "(" * 5_000, "((((("),
+        ("<p style=\"background:url('img/a.png')\">", "", 'style="background:url(&quot;KEY&quot;)"'),
+        ("<div>" * 5_000 + '<img src="img/a.png">', "", 'src="KEY"'),
+        ("<frameset><frame src='other.html'></frameset>", "", 'src="STEP"'),
+        ('<object data="img/a.png"></object><img src="/userform/1">', "", '"KEY"></object><img src="/userform/1">'),
+    ],
+)
+def test_references_are_found_wherever_browsers_find_them(
+    store: Store, settings: Settings, tmp_path: Path, page: str, sheet: str, expected: str
+) -> None:
+    files: dict[str, str | bytes] = {"index.html": page, "s.css": sheet, "other.html": "", "img/a.png": PNG}
+    files |= {"x.css": "p{background:url(img/a.png)}", "img/it's #1, 2%.png": PNG}
+    made = imported(fill(tmp_path / "one", files), store, settings)
+    html = pages(store, made.funnel_id)["index.html"]["raw_html"]
+    html = re.sub(r"/funnel/[0-9a-f]{24}/step/[0-9a-f]{24}", "STEP", URL.sub("KEY", html))
+    assert expected in html.replace('url("KEY")', "url(KEY)")
+    assert made.missing == ()
+
+
+def test_links_out_of_the_folder_are_not_followed(store: Store, settings: Settings, site: Path) -> None:
+    (site / "img" / "link.png").symlink_to(site.parent / "outside.png")
+    (site / "about.html").write_text('<img src="img/link.png"><img src="%2e%2e/outside.png">')
+    made = imported(site, store, settings)
+    assert {"about.html: img/link.png", "about.html: %2e%2e/outside.png"} <= set(made.missing)
+    assert store.images.count_documents({"fileName": {"$in": ["link.png", "outside.png"]}}) == 0
+
+
 def test_a_clone_of_an_import_is_sound_chat_and_all(
     store: Store, settings: Settings, site: Path, database: Any, s3: Any, workshop: Workshop
 ) -> None:

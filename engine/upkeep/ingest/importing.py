@@ -128,12 +128,14 @@ class _Import:
 
     def _insert(self, path: str, page: Page) -> None:
         account_id, step_id = self._owner.account["_id"], self._step_ids[path]
-        tree = components_tree(page.body, page.title, str(self._funnel_id), str(step_id))
+        # A file's name may be bytes that are no text; a document holds text alone.
+        title, shown = (text.encode(errors="replace").decode() for text in (page.title, path))
+        tree = components_tree(page.body, title, str(self._funnel_id), str(step_id))
         ingest.insert_page(
             self._target.store,
             [documents.form_document(form, account_id) for form in page.forms],
             documents.components_document(tree, step_id, self._funnel_id, account_id),
-            documents.step_document(step_id, self._funnel_id, page.title, path, page.html),
+            documents.step_document(step_id, self._funnel_id, title, shown, page.html),
         )
         self._forms += len(page.forms)
 

@@ -47,6 +47,8 @@ class PageWriter:
             widget: The chat widget's tag for each page's end; empty for none.
         """
         self.missing: dict[str, None] = {}
+        # What references are relative to -> the page, where a <base> makes that another path.
+        self._names: dict[str, str] = {}
         self._folder = folder
         self._assets = assets
         self._links = links
@@ -57,6 +59,7 @@ class PageWriter:
         """Rewrite the page that lies at ``path``."""
         parser = LexborHTMLParser(content, scripting=True, encoding=True)
         base = self._base(parser, path)
+        self._names = {base: path}
         title_node = parser.css_first("head > title")
         title = (title_node.text(strip=True) if title_node else "") or path
         forms: list[Form] = []
@@ -99,6 +102,8 @@ class PageWriter:
         """Take local sheets and short scripts into the page, and rewrite the sheets that stand there."""
         if node.tag == "link" and _is_sheet(node):
             return self._take_in_sheet(node, base)
+        if node.tag == "link" and node.attributes.get("as") == "style":
+            return self._drop_preload(node, base)
         if node.tag == "script" and node.attributes.get("src"):
             return self._take_in_script(node, base)
         if node.tag == "style" and not _in_svg(node):
@@ -114,6 +119,14 @@ class PageWriter:
         if text is None:
             return False
         node.replace_with(_text_element("style", text, node))
+        return True
+
+    def _drop_preload(self, node: LexborNode, base: str) -> bool:
+        """A sheet that stands in the page is not to be fetched ahead of it."""
+        found = self._folder.find(base, node.attributes.get("href") or "")
+        if found is None or found.path is None:
+            return False
+        node.decompose()
         return True
 
     def _take_in_script(self, node: LexborNode, base: str) -> bool:
@@ -139,7 +152,7 @@ class PageWriter:
         if found.path is None:
             name = reference.partition("?")[0].partition("#")[0]
             if tell or content_type_of(name).startswith("image/"):
-                self.missing[f"{base}: {reference.strip()}"] = None
+                self.missing[f"{self._names.get(base, base)}: {reference.strip()}"] = None
             return None
         link = self._links.get(found.path)
         if link is not None:

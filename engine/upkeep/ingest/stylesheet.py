@@ -9,8 +9,6 @@ Address = Callable[[str], str | None]
 """A reference -> what to write in its place; None leaves it."""
 
 _STRINGS_ARE_URLS = frozenset({"url", "src", "image", "image-set", "-webkit-image-set"})
-# In the prelude of an @import: conditions that @media cannot repeat.
-_BEYOND_MEDIA = frozenset({"layer", "supports"})
 
 
 def rewritten(css: str, address: Address, sheet: Address) -> str:
@@ -21,8 +19,11 @@ def rewritten(css: str, address: Address, sheet: Address) -> str:
         address: For ``url()``, ``src()`` and ``image-set()``.
         sheet: For ``@import``: the imported sheet's text, already rewritten.
     """
-    tokens = tinycss2.parse_component_value_list(css)
-    written = "".join(_with_imports(tokens, address, sheet))
+    try:
+        written = "".join(_with_imports(tinycss2.parse_component_value_list(css), address, sheet))
+    except RecursionError:
+        # Blocks nested beyond what any browser follows: no style, and nothing that could be rewritten.
+        return css
     # Inside <style> the text ends at the first of these.
     return written.replace("</style", "<\\/style").replace("</STYLE", "<\\/STYLE")
 
@@ -55,12 +56,27 @@ def _imported(prelude: list[Any], sheet: Address) -> str | None:
     reference = _reference(target)
     if reference is None:
         return None
-    conditions = prelude[prelude.index(target) + 1 :]
-    if any(getattr(t, "lower_name", getattr(t, "lower_value", "")) in _BEYOND_MEDIA for t in conditions):
-        return None
     text = sheet(reference)
-    media = tinycss2.serialize(conditions).strip()
-    return f"@media {media}{{{text}}}" if text is not None and media else text
+    return None if text is None else _under(prelude[prelude.index(target) + 1 :], text)
+
+
+def _under(conditions: list[Any], text: str) -> str:
+    """The imported sheet's text under the conditions of its ``@import``: layer, supports and media, in this order."""
+    wrappers: list[str] = []
+    media: list[Any] = []
+    for token in conditions:
+        name = token.lower_name if token.type == "function" else ""
+        if name == "layer" or (token.type == "ident" and token.lower_value == "layer" and not media):
+            wrappers.append(f"@layer {tinycss2.serialize(token.arguments) if name else ''}")
+        elif name == "supports":
+            wrappers.append(f"@supports ({tinycss2.serialize(token.arguments)})")
+        elif media or token.type != "whitespace":
+            media.append(token)
+    if media:
+        wrappers.append(f"@media {tinycss2.serialize(media).strip()}")
+    for wrapper in wrappers:
+        text = f"{wrapper}{{{text}}}"
+    return text
 
 
 def _reference(token: Any) -> str | None:
