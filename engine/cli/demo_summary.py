@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def print_summary(shown: Shown, console: Console) -> None:
     console.print(Text("\nLook next", style="bold"))
     for label, value in _next(shown):
         # Never broken over two lines: it is there to be copied.
-        console.print(Text.assemble((f"  {label:<24}", "cyan"), value), soft_wrap=True)
+        console.print(Text.assemble((f"  {label:<23} ", "cyan"), value), soft_wrap=True)
 
 
 def _clone(cloned: "Cloned") -> dict[str, Any]:
@@ -106,13 +107,13 @@ def _stages(stages: Mapping[str, float]) -> Table:
     table = Table.grid(padding=(0, 1))
     longest = max(stages.values(), default=0) or 1
     for stage, seconds in stages.items():
-        bar = "━" * max(1, round(BAR * seconds / longest))
+        bar = "━" * ceil(BAR * seconds / longest)
         table.add_row(f"  {stage}", Text(f"{seconds:.2f} s", justify="right"), Text(bar, style="blue"))
     return table
 
 
 def _next(shown: Shown) -> Iterator[tuple[str, str]]:
-    yield "originals beside clones", shown.index.as_uri()
+    yield "originals and clones", shown.index.as_uri()
     if shown.kept is None:
         yield "servers that stay", "funnel-clone demo --keep"
     else:
@@ -123,4 +124,4 @@ def _next(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "ask for two more", f"funnel-clone request {first.sample.funnel_id} --count 2"
         yield "clone them", "funnel-clone pass --drain"
         yield "end the servers", "funnel-clone down"
-    yield "how a page is cloned", "engine/flow/step.py; engine/__init__.py is the map"
+    yield "how a page is cloned", "engine/flow/step.py"

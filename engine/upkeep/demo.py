@@ -1,7 +1,7 @@
 """The demo's work: sample funnels brought into embedded servers, cloned by a pass, each clone checked by the oracle."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.cluster.report import PassReport, Snapshot
@@ -49,10 +49,17 @@ def clone_samples(
         requests.insert_requests(store, sample.funnel_id, f"{sample.name} (Clone)", sample.account_id, 1)[0]
         for sample in samples
     ]
-    report = run_pass(settings, drain=True, show=show)
+    names = {str(clone_id): sample.name for sample, clone_id in zip(samples, clone_ids, strict=True)}
+    report = run_pass(settings, drain=True, show=lambda now: show(_named(now, names)))
     say("Checking every clone against its original")
     clones = tuple(
         Cloned(sample, clone_id, tuple(check_clone(store.db, s3_client, clone_id, original_before=seen)))
         for sample, clone_id, seen in zip(samples, clone_ids, before, strict=True)
     )
     return DemoReport(report, clones)
+
+
+def _named(snapshot: Snapshot, names: Mapping[str, str]) -> Snapshot:
+    """With names, for people to read, in the place of ids."""
+    funnels = (replace(funnel, funnel_id=names.get(funnel.funnel_id, funnel.funnel_id)) for funnel in snapshot.funnels)
+    return replace(snapshot, funnels=tuple(funnels))
