@@ -263,6 +263,20 @@ def test_an_unknown_folder_or_account_ends_with_2(
     assert store.funnels.count_documents({}) == 0
 
 
+def test_without_an_account_a_new_one_owns_it_and_chat_is_on_every_page(
+    settings: Settings, store: Store, site: Path
+) -> None:
+    done = command(settings, str(site), "--name", "Garden", "--chat")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Garden: 4 pages, 15 images, 2 forms, 3 missing", done.stdout)
+    funnel = store.funnels.find_one({}) or {}
+    assert str(funnel["_id"]) in done.stdout
+    assert funnel["live_chat_widget"] is True
+    assert (store.db["_accounts"].find_one({"_id": funnel["account_id"]}) or {})["name"] == "Garden"
+    keys = {key for step in store.steps.find() for key in re.findall(r'api-key="([^"]+)"', step["raw_html"])}
+    assert len(keys) == 1, "one key a funnel"
+
+
 def test_an_import_that_breaks_off_leaves_no_funnel(store: Store, settings: Settings, site: Path) -> None:
     (site / "zebra.HTM").write_bytes(b"x" * 17 * 1024 * 1024)
     with pytest.raises(PermanentError):
