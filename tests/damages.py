@@ -65,7 +65,7 @@ def _original_image(scene: Scene) -> None:
 def _original_image_escaped(scene: Scene) -> None:
     # The second page's components escape their slashes: D18.
     records = {r["key"]: r for r in scene.database["sites_images"].find({"ref_id": scene.clone_id})}
-    step = list(scene.database["funnel.step"].find({"funnel_id": scene.clone_id}).sort("_id", 1))[1]
+    step = list(scene.database["funnel.step"].find({"funnel_id": scene.clone_id}).sort("original_step_id", 1))[1]
     text = scene.one("funnel.step.components", step_id=step["_id"])["components"]
     key = next(key for key in records if key.replace("/", "\\/") in text)
     scene.replace_components(key.replace("/", "\\/"), records[key]["source_key"].replace("/", "\\/"), place=1)

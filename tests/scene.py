@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.upkeep.invariants import Snapshot, check_clone, snapshot
+from engine.upkeep.invariants import Snapshot, examine, snapshot
 from tests.funnels import build_funnel, request_clone
 from tests.naive_cloner import NaiveCloner
 
@@ -20,8 +20,11 @@ class Scene:
             database, s3, bucket, **{**size, "chat": True, "unlisted": 1, "null_html": True, **options}
         )
         self.before: Snapshot = snapshot(database, s3, self.original_id)
-        self.clone_id = NaiveCloner(database, s3, request_clone(database, self.original_id)).clone()
+        self.clone_id = self._clone()
         self._sound = {name: list(database[name].find()) for name in database.list_collection_names()}
+
+    def _clone(self) -> Any:
+        return NaiveCloner(self.database, self.s3, request_clone(self.database, self.original_id)).clone()
 
     def restore(self) -> None:
         """Undo all damage to documents."""
@@ -32,17 +35,16 @@ class Scene:
                 self.database[name].insert_many(documents)
 
     def kinds(self) -> set[str]:
-        return {
-            violation.kind
-            for violation in check_clone(self.database, self.s3, self.clone_id, original_before=self.before)
-        }
+        found = examine(self.database, self.s3, self.clone_id, original_before=self.before)
+        return {violation.kind for violation in found.violations} | {note.kind for note in found.notes}
 
     def one(self, collection: str, **query: Any) -> Document:
-        """The clone's first document in a collection."""
+        """The clone's first document in a collection: of what comes first in the original, whoever cloned it."""
         reference = {"funnels": "_id", "sites_images": "ref_id", "forms": "clone.funnel_id"}.get(
             collection, "funnel_id"
         )
-        found: Document = self.database[collection].find_one({reference: self.clone_id, **query}, sort=[("_id", 1)])
+        order = [("clone.source_id", 1), ("_id", 1)]
+        found: Document = self.database[collection].find_one({reference: self.clone_id, **query}, sort=order)
         return found
 
     def original(self, collection: str) -> Document:
@@ -60,7 +62,7 @@ class Scene:
         self.change("funnel.step", {"$set": {"raw_html": step["raw_html"].replace(old, new, times)}}, step)
 
     def replace_components(self, old: str, new: str, *, place: int = 0) -> None:
-        steps = list(self.database["funnel.step"].find({"funnel_id": self.clone_id}).sort("_id", 1))
+        steps = list(self.database["funnel.step"].find({"funnel_id": self.clone_id}).sort("original_step_id", 1))
         tree = self.one("funnel.step.components", step_id=steps[place]["_id"])
         assert old in tree["components"]
         text = tree["components"].replace(old, new, 1)

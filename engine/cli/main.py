@@ -16,6 +16,7 @@ from engine.cli.request import request
 from engine.cli.run_pass import run_pass
 from engine.cli.status import status
 from engine.cli.submit import submit
+from engine.cli.verify import verify
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable, TransientError
 
 _INTERRUPTED = 130
@@ -39,7 +40,7 @@ def cli() -> None:
     """Group the commands."""
 
 
-for command in (demo, down, import_funnel, init, request, run_pass, status, submit):
+for command in (demo, down, import_funnel, init, request, run_pass, status, submit, verify):
     cli.add_command(command)
 
 

@@ -9,8 +9,9 @@ from engine.cluster.session import run_pass
 from engine.edges.mongo import indexes, requests
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
-from engine.upkeep.invariants import Violation, check_clone, snapshot
+from engine.upkeep.invariants import Violation, snapshot
 from engine.upkeep.samples import Sample, bring_in
+from engine.upkeep.verify import verify
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def clone_samples(
     report = run_pass(settings, drain=True, show=lambda now: show(_named(now, names)))
     say("Checking every clone against its original")
     clones = tuple(
-        Cloned(sample, clone_id, tuple(check_clone(store.db, s3_client, clone_id, original_before=seen)))
+        Cloned(sample, clone_id, verify(store, s3_client, clone_id, original_before=seen).violations)
         for sample, clone_id, seen in zip(samples, clone_ids, before, strict=True)
     )
     return DemoReport(report, clones)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.upkeep.invariants.finding import Finder
 from engine.upkeep.invariants.records import Structure
 from engine.upkeep.invariants.references import Reference, form_references, id_references, image_references
 from engine.upkeep.invariants.spelling import chat_keys, embedded_forms, spelled
@@ -46,7 +47,7 @@ def kinds(
     tokens: tuple[str, ...] = (),
 ) -> list[str]:
     findings = Findings()
-    Comparison("here", old, new, references, chat, tokens, errors, findings).walk()
+    Comparison("here", old, new, Finder(references), chat, tokens, errors, findings).walk()
     return [violation.kind for violation in findings.found]
 
 
@@ -115,7 +116,7 @@ def test_d11_a_form_id_ends_where_its_letters_end() -> None:
 def test_d11_the_copies_of_a_form_are_gathered() -> None:
     findings = Findings()
     old, new = f"/userform/{FORM}? {FORM}", f"/userform/{NEW_FORM}? {FORM[:-1]}1"
-    comparison = Comparison("here", old, new, form_references([FORM]), False, (), (), findings)  # noqa: FBT003
+    comparison = Comparison("here", old, new, Finder(form_references([FORM])), False, (), (), findings)  # noqa: FBT003
     comparison.walk()
     assert comparison.forms == {FORM: {NEW_FORM, f"{FORM[:-1]}1"}}
 

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from engine.upkeep.invariants.marks import check_mark
-from engine.upkeep.invariants.objects import difference, head
+from engine.upkeep.invariants.objects import difference, head, written_since
 from engine.upkeep.invariants.records import (
     IMAGES,
     Document,
     Structure,
     bson_of,
     changed_fields,
+    edited_since,
     place,
     same,
     sub_document,
@@ -60,6 +61,29 @@ def check_images(
         errors: Every failure that the clone records.
         findings: Gains what is wrong.
     """
+    _check_keys(original, clone, findings)
+    began, ended = (sub_document(clone.funnel, "clone").get(name) for name in ("started_at", "finished_at"))
+    by_source: dict[str, list[Document]] = {}
+    for record in clone.images:
+        by_source.setdefault(str(record.get("source_key")), []).append(record)
+    pairs: list[tuple[Document, Document]] = []
+    for key, records in _sources(original, errors, findings).items():
+        copies = by_source.get(key, [])
+        added = all(edited_since(record, began or ended) for record in records)
+        lacking = "this image of the original has no record in the clone"
+        findings.unless(copies, "image_missing", key, lacking, edited=added)
+        findings.unless(len(copies) < 2, "image_twice", key, f"has {len(copies)} records in the clone")  # noqa: PLR2004
+        for copy in copies:
+            _check_record(records, copy, clone, parent_account, findings)
+        pairs += [(records[0], copy) for copy in copies[:1]]
+    with ThreadPoolExecutor(_REQUESTS) as threads:
+        for check in [threads.submit(_check_object, s3_client, pair, errors, ended, findings) for pair in pairs]:
+            if check.result():
+                findings.count("objects", len(pairs))
+
+
+def _sources(original: Structure, errors: list[str], findings: Findings) -> dict[str, list[Document]]:
+    """The original's records by their keys: each wants one record in the clone."""
     sources: dict[str, list[Document]] = {}
     for record in original.images:
         key = record.get("key")
@@ -68,19 +92,7 @@ def check_images(
         else:
             recorded = any(str(record["_id"]) in error for error in errors)
             findings.unless(recorded, "failure_unrecorded", place(IMAGES, record), "has no key, and no error says so")
-    _check_keys(original, clone, findings)
-    checks: list[tuple[Document, Document]] = []
-    for key, records in sources.items():
-        copies = [record for record in clone.images if record.get("source_key") == key]
-        findings.unless(copies, "image_missing", key, "this image of the original has no record in the clone")
-        findings.unless(len(copies) < 2, "image_twice", key, f"has {len(copies)} records in the clone")  # noqa: PLR2004
-        for copy in copies:
-            _check_record(records, copy, clone, parent_account, findings)
-        if copies:
-            checks.append((records[0], copies[0]))
-    with ThreadPoolExecutor(_REQUESTS) as threads:
-        for check in [threads.submit(_check_object, s3_client, pair, errors, findings) for pair in checks]:
-            check.result()
+    return sources
 
 
 def _check_keys(original: Structure, clone: Structure, findings: Findings) -> None:
@@ -100,8 +112,10 @@ def _check_record(
     where = place(IMAGES, copy)
     # Several records may share a key: whichever was copied was copied whole.
     source = min(sources, key=lambda record: len(_changed(record, copy)))
+    findings.count("images")
+    edited = edited_since(source, sub_document(clone.funnel, "clone").get("finished_at"))
     for name in _changed(source, copy):
-        findings.add("image_field", where, f"{name} is not the original's")
+        findings.unless(None, "image_field", where, f"{name} is not the original's", edited=edited)
     expected = {
         "account_id": clone.funnel.get("account_id"),
         "parent_account": parent_account,
@@ -109,7 +123,9 @@ def _check_record(
         "fileSize": source.get("fileSize"),
     }
     for name, value in expected.items():
-        findings.unless(same(copy.get(name), value), "image_field", where, f"{name} is {copy.get(name)!r}")
+        right = same(copy.get(name), value)
+        of_source = edited and name == "fileSize"
+        findings.unless(right, "image_field", where, f"{name} is {copy.get(name)!r}", edited=of_source)
     _check_key(copy, where, findings)
     _check_location(source, copy, where, findings)
     check_mark(copy, clone.id, [record["_id"] for record in sources], where, findings)
@@ -149,24 +165,29 @@ def _base(location: Any, key: Any) -> str | None:
     return location[: match.start()] if match else None
 
 
-def _check_object(s3_client: Any, pair: tuple[Document, Document], errors: list[str], findings: Findings) -> None:
+def _check_object(
+    s3_client: Any, pair: tuple[Document, Document], errors: list[str], ended: Any, findings: Findings
+) -> bool:
+    """Whether there were two objects to compare."""
     source, copy = pair
     key = str(copy.get("key"))
     bucket = str(sub_document(copy, "additionalInfo").get("Bucket"))
     if copy.get("uploaded") is not True:
         recorded = any(str(source["key"]) in error for error in errors)
         findings.unless(recorded, "failure_unrecorded", place(IMAGES, copy), "is not uploaded, and no error says why")
-        return
+        return False
     ours = head(s3_client, bucket, key)
     if ours is None:
         findings.add(
             "object_missing", key, f"{place(IMAGES, copy)} says uploaded, and bucket {bucket} has no such object"
         )
-        return
+        return False
     origin = str(sub_document(source, "additionalInfo").get("Bucket", bucket))
     theirs = head(s3_client, origin, source["key"])
     if theirs is None:
         findings.add("original_changed", source["key"], f"the original's object is gone from bucket {origin}")
-        return
+        return False
     how = difference(s3_client, theirs, ours)
-    findings.unless(not how, "object_differs", key, f"its {how} differs from that of {source['key']}")
+    detail = f"its {how} differs from that of {source['key']}"
+    findings.unless(not how, "object_differs", key, detail, edited=written_since(theirs, ended))
+    return True

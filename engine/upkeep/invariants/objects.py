@@ -1,4 +1,4 @@
-"""Compares two objects: by ETag where that decides, else byte by byte."""
+"""Compares two objects: by size and ETag where they decide, else byte by byte, a piece at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 _DESCRIBED = ("ContentType", "Metadata", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 _ABSENT = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
+_PARTED = "-"
 _PIECE_BYTES = 1024**2
 
 
@@ -42,6 +43,12 @@ def fingerprint(found: Head | None) -> str:
     return sha256(repr(described).encode()).hexdigest()
 
 
+def written_since(found: Head, milliseconds: Any) -> bool:
+    """Whether the object was written later than that time since the epoch, by the store's clock."""
+    written = found.answer.get("LastModified")
+    return written is not None and milliseconds is not None and written.timestamp() * 1000 > int(milliseconds)
+
+
 def difference(s3_client: Any, one: Head, other: Head) -> str:
     """What two objects differ in; empty where they are equal in content and description."""
     if one.answer["ContentLength"] != other.answer["ContentLength"]:
@@ -49,10 +56,11 @@ def difference(s3_client: Any, one: Head, other: Head) -> str:
     for name in _DESCRIBED:
         if (one.answer.get(name) or None) != (other.answer.get(name) or None):
             return name
-    # Different ETags decide nothing: an upload in parts or an encryption of the store's own changes them.
-    if one.answer["ETag"] == other.answer["ETag"] or _digest(s3_client, one) == _digest(s3_client, other):
+    etags = [one.answer["ETag"], other.answer["ETag"]]
+    # An ETag with a dash tells of parts, not of the content; different ones tell nothing where the store encrypts.
+    if etags[0] == etags[1] and _PARTED not in etags[0]:
         return ""
-    return "content"
+    return "" if _digest(s3_client, one) == _digest(s3_client, other) else "content"
 
 
 def _digest(s3_client: Any, found: Head) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from bson import Int64
 from bson.datetime_ms import DatetimeMS
 
+from engine.upkeep.invariants.content import ContentCheck, Text, proved
 from engine.upkeep.invariants.marks import check_mark
 from engine.upkeep.invariants.records import (
     COMPONENTS,
@@ -17,16 +17,16 @@ from engine.upkeep.invariants.records import (
     Structure,
     bson_of,
     changed_fields,
+    edited_since,
     place,
     read_components,
     read_text,
     same,
+    same_set,
     sentences,
     sub_document,
 )
-from engine.upkeep.invariants.references import Reference, form_references, id_references, image_references
-from engine.upkeep.invariants.spelling import embedded_forms
-from engine.upkeep.invariants.texts import Comparison
+from engine.upkeep.invariants.references import id_references, image_references
 from engine.upkeep.invariants.violations import Findings
 
 _EMPTIED = ("domain_id", "header_tracking_code", "footer_tracking_code")
@@ -63,6 +63,8 @@ class PagesCheck:
     findings: Findings
     forms: dict[str, set[str]] = field(default_factory=dict)
     """Original form id -> ids of its copies, as found on the clone's pages."""
+    unproved: set[str] = field(default_factory=set)
+    """Ids of forms on pages whose originals were edited since."""
     errors: dict[str, None] = field(default_factory=dict)
     """Every error that a page's components record."""
 
@@ -74,15 +76,24 @@ class PagesCheck:
             *id_references([(self.original.id, self.clone.id), *((old["_id"], new["_id"]) for old, new in pairs)]),
             *image_references(self.original, self.clone),
         ]
+        sides = (self.original, self.clone)
+        content = ContentCheck(self.database, sides, references, self.tokens, self.findings)
+        self.forms, self.unproved = content.forms, content.unproved
         for original, clone in pairs:
             self._check_step(original, clone)
-            self._check_page(original, clone, references)
+            self._check_page(original, clone, content)
 
     def _pairs(self) -> Iterator[tuple[Document, Document]]:
+        by_source: dict[bytes, list[Document]] = {}
+        for step in self.clone.steps:
+            by_source.setdefault(bson_of(step.get("original_step_id")), []).append(step)
+        state = sub_document(self.clone.funnel, "clone")
         for original in self.original.steps:
-            clones = [s for s in self.clone.steps if same(s.get("original_step_id"), original["_id"])]
+            clones = by_source.get(bson_of(original["_id"]), [])
             where = place(STEPS, original)
-            self.findings.unless(clones, "step_missing", where, "this page of the original has no clone")
+            added = edited_since(original, state.get("started_at") or state.get("finished_at"))
+            lacking = "this page of the original has no clone"
+            self.findings.unless(clones, "step_missing", where, lacking, edited=added)
             self.findings.unless(len(clones) < 2, "step_twice", where, f"has {len(clones)} clones")  # noqa: PLR2004
             if clones:
                 yield original, clones[0]
@@ -94,14 +105,20 @@ class PagesCheck:
         distinct = len({bson_of(step) for step in steps}) == len(steps)
         self.findings.unless(distinct, "funnel_steps", where, "steps has doubles")
         in_order = same(steps[: len(expected)], expected)
-        self.findings.unless(in_order, "funnel_steps", where, "steps is not in the original's order, or lacks a page")
+        lacking = "steps is not in the original's order, or lacks a page"
+        ended = sub_document(self.clone.funnel, "clone").get("finished_at")
+        same_pages = same_set(steps[: len(expected)], expected)
+        edited = same_pages and edited_since(self.original.funnel, ended)
+        self.findings.unless(in_order, "funnel_steps", where, lacking, edited=edited)
 
     def _check_step(self, original: Document, clone: Document) -> None:
         where = place(STEPS, clone)
         for flag in ("pending", "in_progress"):
             self.findings.unless(clone.get(flag) is False, "step_flags", where, f"{flag} is {clone.get(flag)!r}")
+        self.findings.count("steps")
+        edited = edited_since(original, sub_document(self.clone.funnel, "clone").get("finished_at"))
         for name in changed_fields(original, clone, _STEP_OWN):
-            self.findings.add("step_field", where, f"{name} was not passed through")
+            self.findings.unless(None, "step_field", where, f"{name} was not passed through", edited=edited)
         for name in _EMPTIED:
             emptied = name in clone and clone[name] is None
             self.findings.unless(emptied, "step_field", where, f"{name} is not null")
@@ -112,7 +129,7 @@ class PagesCheck:
             self.findings.unless(isinstance(clone.get(name), DatetimeMS), "step_field", where, f"{name} is no date")
         check_mark(clone, self.clone.id, [original["_id"]], where, self.findings)
 
-    def _check_page(self, original: Document, clone: Document, references: list[Reference]) -> None:
+    def _check_page(self, original: Document, clone: Document, content: ContentCheck) -> None:
         old_tree, new_tree = self._components(original, clone)
         errors = sentences(new_tree)
         self.errors.update(dict.fromkeys(errors))
@@ -122,30 +139,15 @@ class PagesCheck:
             self.findings.unless(
                 recorded or not new_tree, "failure_unrecorded", place(STEPS, clone), "the original has no components"
             )
-        old = {"raw_html": read_text(self.database, original["_id"]), "components": (old_tree or {}).get("components")}
-        new = {"raw_html": read_text(self.database, clone["_id"]), "components": new_tree.get("components")}
-        if old_tree is None:
-            old["components"] = "{}"
-        texts = [text for text in old.values() if isinstance(text, str)]
-        forms = form_references(dict.fromkeys(secret for text in texts for secret in embedded_forms(text)))
-        proof = sub_document(sub_document(clone, "clone"), "proof")
-        for name, proved in (("raw_html", "html_read"), ("components", "components_read")):
-            where = f"{place(STEPS, clone)} {name}"
-            if proved in proof and proof[proved] != _fingerprint(old[name]):
-                self.findings.add("original_edited", where, f"{place(STEPS, original)} is not what was cloned")
-                continue
-            self._compare(where, (old[name], new[name]), [*references, *forms], errors)
-
-    def _compare(self, where: str, texts: tuple[Any, Any], references: list[Reference], errors: list[str]) -> None:
-        old, new = texts
-        if not isinstance(old, str) or not isinstance(new, str):
-            self.findings.unless(same(old, new), "text_changed", where, f"{old!r:.40} became {new!r:.40}")
-            return
-        chat = self.original.funnel.get("live_chat_widget") is True
-        comparison = Comparison(where, old, new, references, chat, self.tokens, errors, self.findings)
-        comparison.walk()
-        for secret, copies in comparison.forms.items():
-            self.forms.setdefault(secret, set()).update(copies)
+        old_text = "{}" if old_tree is None else old_tree.get("components")
+        where = place(STEPS, clone)
+        html = (read_text(self.database, original["_id"]), read_text(self.database, clone["_id"]))
+        tree = (old_text, new_tree.get("components"))
+        texts = [
+            Text(f"{where} raw_html", *html, *proved(clone, "html")),
+            Text(f"{where} components", *tree, *proved(clone, "components")),
+        ]
+        content.check(texts, errors, len(texts) * len(self.original.steps))
 
     def _components(self, original: Document, clone: Document) -> tuple[Document | None, Document]:
         """The original's document and the clone's: None and an empty one where there is none."""
@@ -159,8 +161,9 @@ class PagesCheck:
         new, where = news[0], place(COMPONENTS, news[0])
         for name, value in (("account_id", self.clone.funnel.get("account_id")), ("funnel_id", self.clone.id)):
             self.findings.unless(same(new.get(name), value), "components_field", where, f"{name} is not the clone's")
+        edited = old is not None and edited_since(old, sub_document(self.clone.funnel, "clone").get("finished_at"))
         for name in changed_fields(old or {}, new, _COMPONENTS_OWN):
-            self.findings.add("components_field", where, f"{name} was not passed through")
+            self.findings.unless(None, "components_field", where, f"{name} was not passed through", edited=edited)
         errors = sentences(new)
         self.findings.unless(len(set(errors)) == len(errors), "components_field", where, "errors has doubles")
         check_mark(new, self.clone.id, [None if old is None else old["_id"]], where, self.findings)
@@ -177,7 +180,3 @@ class PagesCheck:
                 place(STEPS, clone),
                 f"{flag} is {processed.get(flag)!r}, and {'an' if failed else 'no'} error tells of a failed {part}",
             )
-
-
-def _fingerprint(text: Any) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if isinstance(text, str) else ""

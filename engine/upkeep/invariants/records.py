@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import bson
+from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.datetime_ms import DatetimeMS
 
 Document = dict[str, Any]
 
@@ -62,6 +64,20 @@ def changed_fields(original: Mapping[str, Any], clone: Mapping[str, Any], own: f
         for name, value in original.items()
         if name not in own and (name not in clone or not same(value, clone[name]))
     ]
+
+
+def edited_since(document: Mapping[str, Any], moment: Any) -> bool:
+    """Whether a document says that it was made or edited after ``moment``; False where that cannot be told."""
+    if not isinstance(moment, DatetimeMS):
+        return False
+    dates = [document.get(name) for name in ("updatedAt", "createdAt")]
+    told = [int(date) for date in dates if isinstance(date, DatetimeMS)]
+    version, own_id = document.get("version"), document.get("_id")
+    if isinstance(version, int | float) and not isinstance(version, bool):
+        told.append(int(version))
+    if isinstance(own_id, ObjectId):
+        told.append(int(own_id.generation_time.timestamp() * 1000))
+    return any(date > int(moment) for date in told)
 
 
 def one(database: Any, collection: str, query: Mapping[str, Any]) -> Document | None:

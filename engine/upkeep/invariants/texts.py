@@ -5,8 +5,9 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from engine.upkeep.invariants.references import Occurrence, Reference, occurrences
-from engine.upkeep.invariants.spelling import UUID, chat_keys, spelled
+from engine.upkeep.invariants.finding import Finder, Occurrence, expression
+from engine.upkeep.invariants.references import Reference
+from engine.upkeep.invariants.spelling import UUID, chat_keys
 from engine.upkeep.invariants.violations import Findings
 
 _UUID = re.compile(UUID)
@@ -20,7 +21,8 @@ class Comparison:
     where: str
     old: str
     new: str
-    references: Sequence[Reference]
+    finder: Finder
+    """Looks for the original's references."""
     chat: bool
     """Whether chat keys are to be swapped."""
     tokens: Collection[str]
@@ -37,7 +39,7 @@ class Comparison:
         """Compare the texts from their beginnings; stops at the first difference that no reference explains."""
         read = 0
         spans = chat_keys(self.old) if self.chat else []
-        for occurrence in occurrences(self.old, self.references, spans):
+        for occurrence in self.finder.find(self.old, spans):
             if not self._literal(read, occurrence.start) or not self._reference(occurrence):
                 self._left_behind()
                 return
@@ -66,7 +68,7 @@ class Comparison:
         if occurrence.reference.kind == "form":
             return self._form(occurrence)
         for target in occurrence.reference.targets:
-            match = re.compile(spelled(target)).match(self.new, self._at)
+            match = expression(target).match(self.new, self._at)
             if match:
                 self._spelling(occurrence, target, match[0])
                 self._at = match.end()
@@ -84,7 +86,7 @@ class Comparison:
 
     def _chat_key(self, occurrence: Occurrence) -> bool:
         for token in self.tokens:
-            match = re.compile(spelled(token)).match(self.new, self._at)
+            match = expression(token).match(self.new, self._at)
             if match:
                 self._at = match.end()
                 return True
@@ -117,9 +119,9 @@ class Comparison:
         """Whether the clone refers to another part of its own, or to an image that has no object."""
         wanted = occurrence.reference
         shown = self.new[self._at : self._at + _SHOWN]
-        for other in self.references:
+        for other in self.finder.references:
             for target in other.targets:
-                match = re.compile(spelled(target)).match(self.new, self._at)
+                match = expression(target).match(self.new, self._at)
                 if match:
                     detail = f"{wanted.kind} {wanted.text} became {match[0]}, the clone of {other.text}"
                     self.findings.add("reference_wrong", self.where, detail)
@@ -143,7 +145,7 @@ class Comparison:
     def _left_behind(self) -> None:
         """The walk broke off: say at least which references to the original the rest of the text holds."""
         rest = self.new[self._at :]
-        for occurrence in occurrences(rest, self.references, ()):
+        for occurrence in self.finder.find(rest):
             named = any(occurrence.reference.text in error for error in self.errors)
             if not named and not occurrence.optional:
                 self._left(occurrence.reference, self._at + occurrence.start)

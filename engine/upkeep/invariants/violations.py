@@ -1,13 +1,15 @@
-"""What can be wrong with a clone: each kind has a stable name."""
+"""What can be wrong with a clone, and what is worth a note: each kind has a stable name."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal[
     "clone_missing",  # no funnel has this id
     "original_missing",  # the funnel that was cloned is gone: nothing to compare with
+    "not_completed",  # the clone is still asked for, in work, or parked
     "original_changed",  # something of the original is not what it was before
-    "original_edited",  # the clone's proof says that it was made of another text than stands there now
     "funnel_flags",  # pending, in_progress or clone.state is not that of a completed clone
     "funnel_steps",  # steps has doubles, lacks one, or is not in the original's order
     "funnel_field",  # a field of the funnel is not what it should be
@@ -41,6 +43,25 @@ Kind = Literal[
     "event_twice",  # users were told more than once
     "event_wrong",  # the wrong users, or a wrong message
 ]
+NoteKind = Literal[
+    "original_edited",  # the original was edited since it was cloned: that part was compared with the clone's proof
+    "outside_reference",  # a page refers to something of neither the clone nor its original
+    "failure_recorded",  # a part that could not be cloned, as ``clone.errors`` tells
+]
+Part = Literal["steps", "images", "forms", "objects", "texts"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """Worth to know, and nothing wrong."""
+
+    kind: NoteKind
+    where: str
+    """``<collection>/<_id>``, or an object's key."""
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.where}: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,17 +77,36 @@ class Violation:
         return f"{self.kind} at {self.where}: {self.detail}"
 
 
+def _nobody(_part: Part, _done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
 @dataclass(slots=True)
 class Findings:
-    """Violations as they are found; each once."""
+    """What is found, each once, and how much was looked at."""
 
+    watch: Callable[[Part, int, int], None] = _nobody
+    """Hears (part, done, in all) as the work goes on."""
     found: dict[Violation, None] = field(default_factory=dict)
+    notes: dict[Note, None] = field(default_factory=dict)
+    checked: Counter[Part] = field(default_factory=Counter)
 
     def add(self, kind: Kind, where: str, detail: str) -> None:
         """Note a violation; the same one again changes nothing."""
         self.found[Violation(kind, where, detail)] = None
 
-    def unless(self, holds: object, kind: Kind, where: str, detail: str) -> None:
-        """Note a violation where ``holds`` is false."""
-        if not holds:
+    def unless(self, holds: object, kind: Kind, where: str, detail: str, *, edited: bool = False) -> None:
+        """Note a violation where ``holds`` is false; a mere note where the original was ``edited`` since."""
+        if not holds and edited:
+            self.note("original_edited", where, detail)
+        elif not holds:
             self.add(kind, where, detail)
+
+    def note(self, kind: NoteKind, where: str, detail: str) -> None:
+        """Keep a note; the same one again changes nothing."""
+        self.notes[Note(kind, where, detail)] = None
+
+    def count(self, part: Part, total: int = 0) -> None:
+        """One more was looked at, of ``total``."""
+        self.checked[part] += 1
+        self.watch(part, self.checked[part], max(total, self.checked[part]))

@@ -1,0 +1,124 @@
+"""``verify``: proves a clone against its original, or lists what is wrong. Writes nothing."""
+
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engine.cli.command import (
+    EPILOG,
+    EXIT_DONE,
+    EXIT_PROBLEMS,
+    configured,
+    print_json,
+    standard_options,
+    stderr_console,
+    stdout_console,
+)
+from engine.cli.services import check_services
+from engine.edges.mongo import reads
+from engine.edges.mongo.client import open_store
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
+    from engine.upkeep.verify import Part, Verification
+
+LINE_EVERY_S = 5.0
+
+
+@click.command(epilog=EPILOG)
+@click.argument("clone", metavar="CLONE")
+@standard_options
+def verify(clone: str, overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
+    """Prove CLONE (its id) against its original. Ends with 0 where it is sound, with 1 and a list where it is not."""
+    settings = configured(overrides, cfg=cfg).settings()
+    check_services(settings)
+    found = _verified(settings, clone)
+    if as_json:
+        print_json(found.document())
+    else:
+        _print(found)
+    return EXIT_DONE if found.sound else EXIT_PROBLEMS
+
+
+def _verified(settings: "Settings", text: str) -> "Verification":
+    # The servers' clients take a second to import: not for `--help`.
+    from engine.edges.s3 import Objects  # noqa: PLC0415
+    from engine.upkeep.verify import verify as prove  # noqa: PLC0415
+
+    store = open_store(settings.mongo)
+    try:
+        funnel = reads.find_clone(store, text)
+        if funnel is None:
+            raise click.BadParameter(f"no clone has the id {text}", param_hint="CLONE")
+        client, domain = Objects(settings.s3).client, settings.chat.preview_domain
+        with VerifyProgress(stderr_console()) as progress:
+            return prove(store, client, funnel["_id"], preview_domain=domain, watch=progress.show)
+    finally:
+        store.close()
+
+
+class VerifyProgress:
+    """Shows how far each part is: bars on a terminal, a line every few seconds elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: dict[str, TaskID] = {}
+        self._next_line = monotonic() + LINE_EVERY_S
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def show(self, part: "Part", done: int, total: int) -> None:
+        """Draw how far a part is."""
+        if self._console.is_terminal:
+            if part not in self._bars:
+                self._bars[part] = self._progress.add_task(part)
+            self._progress.update(self._bars[part], total=total, completed=done)
+        elif monotonic() >= self._next_line:
+            self._next_line = monotonic() + LINE_EVERY_S
+            self._console.print(f"{done} of {total} {part} checked", highlight=False)
+
+
+def _print(found: "Verification") -> None:
+    console = stdout_console()
+    looked = ", ".join(f"{count} {part}" for part, count in found.checked.items())
+    verdict = "[green]sound[/green]" if found.sound else f"[red]{len(found.violations)} violations[/red]"
+    console.print(f"Clone {found.clone_id}: {verdict} ({looked})", highlight=False)
+    for title, entries in (("violation", found.violations), ("note", found.notes)):
+        _print_entries(console, title, entries)
+
+
+def _print_entries(console: Console, title: str, entries: Any) -> None:
+    if not entries:
+        return
+    table = Table(title, "where", "detail")
+    for entry in entries:
+        table.add_row(entry.kind, _plain(entry.where), _plain(entry.detail))
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    r"""Keys and pages may hold what rich takes for markup."""
+    return text.replace("[", r"\[")

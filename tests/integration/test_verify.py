@@ -1,0 +1,281 @@
+"""``verify`` by mutation: a clone that the engine made is sound, and each way to damage it is found as what it is."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from html import escape
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, get_args
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from bson import ObjectId
+
+from engine.edges.mongo.client import open_store
+from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from engine.upkeep.invariants.violations import Kind, NoteKind
+from engine.upkeep.verify import Verification, verify
+from tests.damages import DAMAGES, OBJECT_DAMAGES
+from tests.funnels import PREVIEW_DOMAIN, build_funnel, request_clone
+from tests.in_process import Workshop
+from tests.scene import Scene
+
+# The page says where; the escape says what a browser makes of it.
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "percent, every character": lambda text: "".join(f"%{ord(c):02x}" for c in text),
+    "percent twice": lambda text: quote("".join(f"%{ord(c):02x}" for c in text)),
+    "percent, three times": lambda text: quote(quote("".join(f"%{ord(c):02X}" for c in text))),
+    "entities, decimal": lambda text: "".join(f"&#{ord(c)};" for c in text),
+    "entities, hex": lambda text: "".join(f"&#x{ord(c):X};" for c in text),
+    "one entity": lambda text: f"&#{ord(text[0])};{text[1:]}",
+    "json": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
+    "json in json": lambda text: json.dumps("".join(f"\\u{ord(c):04X}" for c in text))[1:-1],
+    "script": lambda text: "".join(f"\\x{ord(c):02x}" for c in text),
+    "css": lambda text: "".join(f"\\{ord(c):x} " for c in text),
+    "css, six digits": lambda text: "".join(f"\\{ord(c):06x}" for c in text),
+    "css in json": lambda text: json.dumps("".join(f"\\{ord(c):x} " for c in text))[1:-1],
+    "entities in json": lambda text: "".join(f"\\u0026#{ord(c)};" for c in text),
+    "percent in html in json": lambda text: "".join(f"\\u0026#37;{ord(c):02x}" for c in text),
+}
+
+
+class EngineScene(Scene):
+    """As Scene, with the engine for its cloner."""
+
+    def __init__(self, settings: Settings, s3: Any, **options: Any) -> None:
+        self.settings, self.store = settings, open_store(settings.mongo)
+        super().__init__(self.store.db, s3, settings.s3.bucket, **options)
+
+    def _clone(self) -> Any:
+        request_clone(self.database, self.original_id)
+        plan, finished = Workshop(self.store, self.settings).clone()
+        assert finished.state == "completed"
+        return plan.claim.funnel_id
+
+    def verify(self) -> Verification:
+        return verify(self.store, self.s3, self.clone_id, original_before=self.before, preview_domain=PREVIEW_DOMAIN)
+
+    def kinds(self) -> set[str]:
+        found = self.verify()
+        return {violation.kind for violation in found.violations} | {note.kind for note in found.notes}
+
+
+def engine_settings(mongo_server: Any, s3_server: Any, database: str, bucket: str) -> Settings:
+    return Settings(
+        mongo=MongoSettings(uri=mongo_server.uri, database=database),
+        s3=S3Settings(
+            endpoint_url=s3_server.endpoint_url,
+            bucket=bucket,
+            access_key_id=s3_server.access_key_id,
+            secret_access_key=s3_server.secret_access_key,
+            region=s3_server.region,
+        ),
+        ray=RaySettings(),
+        local=LocalSettings(data_dir=gettempdir()),
+        copy=CopySettings(deadline_seconds=30),
+        chat=ChatSettings(preview_domain=PREVIEW_DOMAIN),
+    )
+
+
+@pytest.fixture(scope="module")
+def standing_scene(mongo_server: Any, mongo_client: Any, s3: Any, s3_server: Any) -> Iterator[EngineScene]:
+    """One for all damages to documents; each test restores them."""
+    name = f"verify-{uuid4().hex}"
+    scene = EngineScene(engine_settings(mongo_server, s3_server, name, s3_server.bucket), s3)
+    yield scene
+    scene.store.close()
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def scene(standing_scene: EngineScene) -> Iterator[EngineScene]:
+    yield standing_scene
+    standing_scene.restore()
+
+
+@pytest.fixture
+def own_scene(mongo_server: Any, s3_server: Any, database: Any, s3: Any, bucket: str) -> Iterator[EngineScene]:
+    """For damage to objects, which cannot be undone."""
+    scene = EngineScene(engine_settings(mongo_server, s3_server, database.name, bucket), s3)
+    yield scene
+    scene.store.close()
+
+
+def test_a_clone_of_the_engine_is_sound_and_everything_was_looked_at(scene: EngineScene) -> None:
+    stages: list[tuple[str, int, int]] = []
+    found = verify(scene.store, scene.s3, scene.clone_id, watch=lambda *stage: stages.append(stage))
+    assert (found.violations, found.notes, found.sound) == ((), (), True)
+    assert found.checked == {"steps": 4, "texts": 8, "forms": 2, "images": 8, "objects": 8}
+    assert ("objects", 8, 8) in stages
+    assert ("texts", 1, 8) in stages
+
+
+@pytest.mark.parametrize(("kind", "damage"), DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damage_is_found_as_its_kind(scene: EngineScene, kind: str, damage: Callable[[Scene], Any]) -> None:
+    damage(scene)
+    assert kind in scene.kinds()
+
+
+@pytest.mark.parametrize(("kind", "damage"), OBJECT_DAMAGES.values(), ids=OBJECT_DAMAGES.keys())
+def test_a_damaged_object_is_found_as_its_kind(
+    own_scene: EngineScene, kind: str, damage: Callable[[Scene], Any]
+) -> None:
+    damage(own_scene)
+    assert kind in own_scene.kinds()
+
+
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS.keys())
+@pytest.mark.parametrize("what", ["step", "funnel", "image", "form"])
+def test_an_old_identity_is_found_in_any_encoding(scene: EngineScene, what: str, encode: Callable[[str], str]) -> None:
+    # As the engine would leave it: the same escapes in the original and in the clone.
+    old = {
+        "step": str(scene.original("funnel.step")["_id"]),
+        "funnel": str(scene.original_id),
+        "image": scene.original("sites_images")["key"],
+        "form": scene.database["forms"].find_one({"clone": None})["form_secret_id"],
+    }[what]
+    for step in (scene.original("funnel.step"), scene.one("funnel.step")):
+        html = step["raw_html"].replace("<p>", f"<p>{encode(old)};", 1)
+        scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, step)
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert {violation.kind for violation in found.violations} == {"reference_left"}
+    (left,) = found.violations
+    assert old in left.detail
+    assert left.where == f"funnel.step/{scene.one('funnel.step')['_id']} raw_html"
+
+
+def test_a_form_that_is_embedded_in_an_encoding_alone_is_found(scene: EngineScene) -> None:
+    secret = str(uuid4())
+    scene.database["forms"].insert_one({"form_secret_id": secret, "account_id": ObjectId()})
+    for step in (scene.original("funnel.step"), scene.one("funnel.step")):
+        html = step["raw_html"].replace("<p>", f"<p>&#x2f;&#117;serform&#47;{secret};", 1)
+        scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, step)
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert [(violation.kind, secret in violation.detail) for violation in found.violations] == [
+        ("reference_left", True)
+    ]
+
+
+def test_references_of_other_funnels_are_notes(scene: EngineScene) -> None:
+    other = build_funnel(
+        scene.database, scene.s3, scene.bucket, steps=1, images=1, image_bytes=10, forms=1, html_bytes=500
+    )
+    record = scene.database["sites_images"].find_one({"ref_id": other})
+    outside = f"{record['additionalInfo']['Location']} /funnel/{other}/ /userform/{uuid4()}"
+    for step in (scene.original("funnel.step"), scene.one("funnel.step")):
+        html = step["raw_html"].replace("<p>", f"<p>{outside} {escape(outside)} ", 1)
+        scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, step)
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    shown = {note.detail.partition(" ")[0] for note in found.notes if note.kind == "outside_reference"}
+    assert {"image", "id"} <= shown
+
+
+def test_an_original_that_was_edited_since_is_a_note(scene: EngineScene) -> None:
+    edited, ended = scene.original("funnel.step"), scene.one("funnels")["clone"]["finished_at"]
+    html = edited["raw_html"].replace("<p>", "<p>edited since", 1)
+    change = {"raw_html": html, "name": "Another name", "updatedAt": ended + timedelta(minutes=1)}
+    scene.change("funnel.step", {"$set": change}, edited)
+    scene.change(
+        "sites_images", {"$set": {"tags": [], "updatedAt": change["updatedAt"]}}, scene.original("sites_images")
+    )
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert found.violations == ()
+    assert {note.kind for note in found.notes} == {"original_edited"}
+    assert [note.where.partition("/")[0] for note in found.notes] == ["funnel.step", "funnel.step", "sites_images"]
+
+
+def test_what_was_added_to_the_original_since_is_a_note(scene: EngineScene) -> None:
+    later = scene.one("funnels")["clone"]["finished_at"] + timedelta(minutes=1)
+    step, record = scene.original("funnel.step"), scene.original("sites_images")
+    scene.database["funnel.step"].insert_one({**step, "_id": ObjectId(), "createdAt": later})
+    scene.database["sites_images"].insert_one(
+        {**record, "_id": ObjectId(), "key": f"{uuid4()}/n.png", "createdAt": later}
+    )
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert found.violations == ()
+    assert [note.kind for note in found.notes] == ["original_edited", "original_edited"]
+
+
+def test_a_damage_to_the_clone_of_an_edited_page_is_none_of_the_original(scene: EngineScene) -> None:
+    scene.change("funnel.step", {"$set": {"raw_html": "<p>edited since"}}, scene.original("funnel.step"))
+    scene.change("funnel.step", {"$set": {"raw_html": f"<p>{scene.original_id}"}})
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert {violation.kind for violation in found.violations} >= {"text_changed", "reference_left"}
+    assert [note.kind for note in found.notes] == ["original_edited"]
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({"pending": True, "clone": {"state": "waiting"}}, "waiting"),
+        ({"in_progress": True, "clone": {"state": "cloning"}}, "cloning"),
+        ({"clone": {"state": "failed"}}, "failed"),
+        ({"clone": {"state": "source_deleted"}}, "source_deleted"),
+        ({"pending": True, "clone": None}, "asked for"),
+    ],
+)
+def test_a_clone_that_is_not_completed_says_its_state(scene: EngineScene, change: dict[str, Any], state: str) -> None:
+    scene.change("funnels", {"$set": change})
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert [violation.kind for violation in found.violations] == ["not_completed"]
+    assert f"the clone is {state}:" in found.violations[0].detail
+
+
+def test_a_recorded_failure_is_a_note(own_scene: EngineScene) -> None:
+    lost = own_scene.original("sites_images")["key"]
+    own_scene.s3.delete_object(Bucket=own_scene.bucket, Key=lost)
+    own_scene.clone_id = own_scene._clone()
+    found = verify(own_scene.store, own_scene.s3, own_scene.clone_id)
+    assert found.violations == ()
+    assert [(note.kind, lost in note.detail) for note in found.notes] == [("failure_recorded", True)]
+
+
+def test_an_object_that_was_uploaded_in_parts_is_compared_by_its_bytes(own_scene: EngineScene) -> None:
+    record = own_scene.one("sites_images")
+    place = {"Bucket": own_scene.bucket, "Key": record["key"]}
+    stands = own_scene.s3.get_object(**place)
+    known = {"ContentType": stands["ContentType"], "Metadata": stands["Metadata"]}
+    body = stands["Body"].read()
+    for content, kinds in ((body, set()), (bytes(len(body)), {"object_differs"})):
+        upload = own_scene.s3.create_multipart_upload(**place, **known)["UploadId"]
+        part = own_scene.s3.upload_part(**place, UploadId=upload, PartNumber=1, Body=content)
+        own_scene.s3.complete_multipart_upload(
+            **place, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        )
+        assert own_scene.kinds() == kinds
+
+
+def test_the_document_names_every_kind_that_there_is() -> None:
+    page = (Path(__file__).parents[2] / "docs/verify.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {*get_args(Kind), *get_args(NoteKind)}
+
+
+def test_there_is_a_damage_of_every_kind() -> None:
+    damaged = {kind for kind, _ in (*DAMAGES.values(), *OBJECT_DAMAGES.values())}
+    assert set(get_args(Kind)) - damaged == {"not_completed"}
+
+
+def test_verify_writes_nothing(scene: EngineScene) -> None:
+    def documents() -> dict[str, Any]:
+        return {n: list(scene.database[n].find().sort("_id", 1)) for n in scene.database.list_collection_names()}
+
+    before = documents()
+    scene.verify()
+    assert documents() == before
+
+
+def test_the_answer_is_the_contracts(scene: EngineScene) -> None:
+    assert verify(scene.store, scene.s3, scene.clone_id).document() == {
+        "clone": str(scene.clone_id),
+        "sound": True,
+        "checked": {"steps": 4, "texts": 8, "forms": 2, "images": 8, "objects": 8},
+        "violations": [],
+        "notes": [],
+    }
+    scene.change("funnels", {"$set": {"pending": True}})
+    (entry,) = verify(scene.store, scene.s3, scene.clone_id).document()["violations"]
+    assert entry == {"kind": "funnel_flags", "where": f"funnels/{scene.clone_id}", "detail": "pending is True"}
