@@ -131,11 +131,7 @@ def _make(
     made: structure.Made,
 ) -> None:
     """Take over what is unfinished, then make what is missing: in this order, so that no late writer spoils a plan."""
-    found = bool(made.steps or made.components)  # a step may be gone, and its components be left
-    unfinished = [step.step_id for step in steps if found and not step.done]
-    structure.raise_epochs(
-        store, claim, unfinished, [work.record_id for work in images.works if made.images and not work.uploaded]
-    )
+    _take_over(store, claim, steps, images, made)
     progress = {
         "steps_done": sum(step.done for step in steps),
         "steps_total": len(steps),
@@ -166,6 +162,16 @@ def _make(
             )
 
         structure.write_funnel_and_batch(store, claim, update, build)
+
+
+def _take_over(
+    store: Store, claim: Claim, steps: list[_PlannedStep], images: PlannedImages, made: structure.Made
+) -> None:
+    """Nothing to do, and no command sent, for a clone of which nothing exists yet."""
+    found = bool(made.steps or made.components)  # a step may be gone, and its components be left
+    unfinished = [step.step_id for step in steps if found and not step.done]
+    not_uploaded = [work.record_id for work in images.works if made.images and not work.uploaded]
+    structure.raise_epochs(store, claim, unfinished, not_uploaded)
 
 
 def _batches(

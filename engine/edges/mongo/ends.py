@@ -6,6 +6,7 @@ outcome, so that a repeat cannot tell users twice.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -100,24 +101,26 @@ def end(
         funnel = _fenced(store, claim, update, session)
         if state != "completed":
             _lay_down_steps(store, claim, session)
-        notification = {
-            "event": event.name,
-            "user_ids": users,
-            "account_id": claim.account_id,
-            "payload": dict(event.payload),
-            "created_at": funnel["updatedAt"],
-            "delivered_at": None,
-        }
-        # That the flags were ours to clear says that nobody was told yet: an event that stands already is this one.
-        store.outbox.update_one(
-            {"_id": f"{claim.funnel_id}:{claim.run}:{state}"},
-            {"$setOnInsert": notification},
-            upsert=True,
-            session=session,
-        )
+        _tell(store, claim, state, event, users, funnel["updatedAt"], session)
 
     with translated(f"end of funnel {claim.funnel_id}"):
         store.transaction(body)
+
+
+def _tell(
+    store: Store, claim: Claim, state: str, event: Event, users: list[str], now: datetime, session: ClientSession
+) -> None:
+    """Put the event into the outbox; that the flags were ours to clear says that nobody was told of this run yet."""
+    notification = {
+        "event": event.name,
+        "user_ids": users,
+        "account_id": claim.account_id,
+        "payload": dict(event.payload),
+        "created_at": now,
+        "delivered_at": None,
+    }
+    told = {"_id": f"{claim.funnel_id}:{claim.run}:{state}"}
+    store.outbox.update_one(told, {"$setOnInsert": notification}, upsert=True, session=session)
 
 
 def wait(store: Store, claim: Claim, delay_s: float, reason: str, *, counts: bool) -> None:
