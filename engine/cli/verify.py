@@ -103,8 +103,10 @@ class VerifyProgress:
 
 def _print(found: "Verification") -> None:
     console = stdout_console()
-    looked = ", ".join(f"{count} {part}" for part, count in found.checked.items())
-    verdict = "[green]sound[/green]" if found.sound else f"[red]{len(found.violations)} violations[/red]"
+    looked = ", ".join(f"{done} {part}" for part, done in found.checked.items())
+    count = len(found.violations)
+    wrong = f"[red]{count} violation{'s' if count > 1 else ''}[/red]"
+    verdict = "[green]sound[/green]" if found.sound else wrong
     console.print(f"Clone {found.clone_id}: {verdict} ({looked})", highlight=False)
     for title, entries in (("violation", found.violations), ("note", found.notes)):
         _print_entries(console, title, entries)

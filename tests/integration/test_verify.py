@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html import escape
@@ -279,3 +281,39 @@ def test_the_answer_is_the_contracts(scene: EngineScene) -> None:
     scene.change("funnels", {"$set": {"pending": True}})
     (entry,) = verify(scene.store, scene.s3, scene.clone_id).document()["violations"]
     assert entry == {"kind": "funnel_flags", "where": f"funnels/{scene.clone_id}", "detail": "pending is True"}
+
+
+def test_the_command_ends_with_0_1_or_2(scene: EngineScene, tmp_path: Path) -> None:
+    s3, chat = scene.settings.s3, scene.settings.chat
+    given = {
+        "mongo.uri": scene.settings.mongo.uri,
+        "mongo.database": scene.settings.mongo.database,
+        "s3.endpoint_url": s3.endpoint_url,
+        "s3.region": s3.region,
+        "s3.bucket": s3.bucket,
+        "s3.access_key_id": s3.access_key_id,
+        "s3.secret_access_key": s3.secret_access_key,
+        "chat.preview_domain": chat.preview_domain,
+        "local.data_dir": tmp_path,
+    }
+
+    def run(clone: Any, *options: str) -> tuple[int, str]:
+        command = [sys.executable, "-c", "from engine.cli import main; main()", "verify", str(clone), *options]
+        done = subprocess.run(
+            [*command, *(f"{key}='{value}'" for key, value in given.items())],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    code, out = run(scene.clone_id, "--json")
+    assert (code, json.loads(out)["sound"]) == (0, True)
+    scene.change("funnel.step", {"$set": {"pending": True}})
+    code, out = run(scene.clone_id, "--json")
+    assert (code, [entry["kind"] for entry in json.loads(out)["violations"]]) == (1, ["step_flags"])
+    code, out = run(scene.clone_id)
+    assert (code, "step_flags" in out, "1 violation" in out) == (1, True, True)
+    assert run(ObjectId())[0] == run(scene.original_id)[0] == 2
