@@ -121,6 +121,7 @@ def _next(shown: Shown) -> Iterator[tuple[str, str]]:
             yield key, str(value)
         first = shown.demo.clones[0]
         yield "states", f"funnel-clone status; funnel-clone status {first.clone_id}"
+        yield "prove a clone again", f"funnel-clone verify {first.clone_id}"
         yield "ask for two more", f"funnel-clone request {first.sample.funnel_id} --count 2"
         yield "clone them", "funnel-clone pass --drain"
         yield "end the servers", "funnel-clone down"
