@@ -19,10 +19,10 @@ ARGS ?=
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(LOCAL) ## Start embedded servers, clone sample funnels, verify the clones
+demo: .packages-demo $(LOCAL) ## Start embedded servers, clone sample funnels, verify the clones
 	$(BIN)/funnel-clone demo $(ARGS)
 
-test: $(DEV) ## Run every test, on real servers that the tests start themselves
+test: .packages-test $(DEV) ## Run every test, on real servers that the tests start themselves
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, direction of imports
@@ -30,6 +30,10 @@ check: $(DEV) ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff format --check
 	$(BIN)/python -m mypy --strict
 	$(BIN)/lint-imports
+
+# Silent where nothing is missing.
+.packages-demo .packages-test:
+	@bash .ci/system-packages $(@:.packages-%=%)
 
 format: $(DEV) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix
