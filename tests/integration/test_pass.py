@@ -17,6 +17,7 @@ from engine.settings import Settings
 from engine.upkeep.invariants import snapshot
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
+from tests.processes import wait_for
 
 Build = Callable[..., ObjectId]
 
@@ -229,22 +230,21 @@ def test_a_step_that_fails_for_a_time_is_tried_again_and_its_funnel_parked_when_
 def test_a_page_that_is_edited_between_plan_and_work_is_planned_anew(
     ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
 ) -> None:
-    original = build(steps=12, images=4)
+    original = build(steps=30, images=4)
     clone_id = request_clone(database, original)
     settings = replace(settings, steps=replace(settings.steps, concurrency=1))
-    edited: list[Any] = []
 
-    def edit_the_last(shown: Snapshot) -> None:
-        if shown.funnels and shown.funnels[0].phase == "steps" and not edited:
-            pages = list(store.steps.find({"funnel_id": original}, {"_id": 1}).sort("_id", 1))
-            edited.extend(page["_id"] for page in pages)
-            store.steps.update_many({"_id": {"$in": edited}}, {"$set": {"version": 99, "raw_html": "<p>edited</p>"}})
+    def edit_once_a_page_is_done() -> None:
+        wait_for(lambda: store.steps.count_documents({"funnel_id": clone_id, "pending": False}) > 0)
+        store.steps.update_many({"funnel_id": original}, {"$set": {"version": 99, "raw_html": "<p>edited</p>"}})
 
-    report = drain(settings, edit_the_last)
+    with ThreadPoolExecutor(1) as editor:
+        edited = editor.submit(edit_once_a_page_is_done)
+        report = drain(settings)
+        edited.result()
     assert report.figures["completed"] == 1
-    assert edited, "the pass was over before it was seen"
     clones = list(store.steps.find({"funnel_id": clone_id}))
-    assert [step["pending"] for step in clones] == [False] * 12
+    assert [step["pending"] for step in clones] == [False] * 30
     assert any(step["raw_html"] == "<p>edited</p>" for step in clones)
 
 
