@@ -1,5 +1,6 @@
 """What tests of the engine stand on: settings of the test's own database and bucket, a store, work in process."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSett
 from tests.in_process import Workshop
 
 PREVIEW_DOMAIN = "preview.example.com"
+
+
+def pytest_configure() -> None:
+    """A shell's background job is born deaf to Ctrl-C, and hands that on to the commands that tests interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -139,12 +139,18 @@ def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
     original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 30})
     clone = request_clone(database, original)
     command = [*RUN, "pass", "ray.num_cpus=2", "steps.concurrency=1", "--json"]
+    # Each step takes a while, so that the pass is still at work when it is told to stop.
+    slow = {"failCommands": ["findAndModify"], "namespace": f"{database.name}.funnel.step"}
+    held_back = {"blockConnection": True, "blockTimeMS": 300}
+    admin = store.client.admin
+    admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": {**slow, **held_back}})
     running = subprocess.Popen(
         command, env=shell.environment, cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     wait_for(lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, within_s=60)
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=TIMEOUT_S)
+    admin.command({"configureFailPoint": "failCommand", "mode": "off"})
     assert running.returncode == 1
     assert json.loads(out)["state"] == "stopped"
     funnel = store.funnels.find_one({"_id": clone}) or {}

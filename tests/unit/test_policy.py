@@ -14,7 +14,7 @@ from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_trans
         (errors.PlanOutdated("edited"), Decision.RETRY),
         (errors.ServiceUnreachable("away"), Decision.RETRY),
         (errors.ClaimLost("taken"), Decision.DROP),
-        (errors.AccessDenied("no"), Decision.FAIL),
+        (errors.AccessDenied("no"), Decision.RETRY),
         (errors.DocumentTooLarge("17 MB"), Decision.FAIL),
         (errors.ConfigError("s3.bucket", "none"), Decision.FAIL),
         (KeyError("a bug"), Decision.RETRY),
