@@ -7,52 +7,71 @@ made of them and prose without spaces may touch a link.
 - A key begins where no word goes on before it, with or without a ``-`` between. Behind it no word goes on, not even
   over a ``.`` or ``-`` (``a/b.png`` in ``a/b.png.webp`` is another object) or a percent-encoded letter or space.
   ``/`` may stand at both sides.
-- What ends an escape is no word: ``\n64a…`` in JSON is a line's end before an id, ``%2F64a…`` a slash. So with
-  ``\b \f \n \r \t \uXXXX %XX``.
+- What stands before is told without its escape: ``\n64a…`` in JSON is a line's end before an id, ``%2F64a…`` a slash,
+  ``\u006164a…`` a letter. So with ``\b \f \n \r \t \uXXXX \xXX %XX`` and the six digits of CSS.
 - A key too weak to be told by itself stands in an object's URL: behind ``<bucket>/``, or behind ``<bucket>.<host>/``.
 """
 
 import re
-from collections.abc import Collection
 from string import ascii_letters, digits
 
 _WORD = frozenset(ascii_letters + digits + "_")
-_ALPHANUMERIC = frozenset(ascii_letters + digits)
-_ESCAPE = re.compile(r"\\[bfnrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}")
-_ESCAPE_LENGTHS = (2, 3, 6)
+_ESCAPE = re.compile(r"\\[bfnrt]|(?:\\u|\\00)(?P<unit>[0-9a-fA-F]{4})|(?:\\x|%)(?P<byte>[0-9a-fA-F]{2})")
+_ESCAPE_LENGTHS = (2, 3, 4, 6, 7)
+_WORD_ESCAPED = re.compile(r"%(?:25)*(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
 _GOES_ON = re.compile(r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%(?:20|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[89a-fA-F][0-9a-fA-F])")
-_PERCENT_SLASH = re.compile(r"^(?:25)*2[fF]")
-_HOST_CHARACTERS = ascii_letters + digits + ".:-_"
-_LONGEST_HOST = 320
+_MAY_GO_ON = _WORD | {".", "-", "%"}
+_HOST = re.compile(r"(?:\.[A-Za-z0-9_-]+)*(?:(?::|%3[aA])[0-9]+)?")
+_IN_HOST = frozenset(ascii_letters + digits + ".:-_")
 
 
 def stands_as_id(text: str, start: int, end: int) -> bool:
     """Whether ``text[start:end]`` is an id, and not a part of a longer word."""
-    return not _word_before(text, start) and text[end : end + 1] not in _WORD
+    behind = text[end : end + 1]
+    if behind in _WORD or (behind == "%" and _WORD_ESCAPED.match(text, end)):
+        return False
+    return text[start - 1 : start] not in _WORD or not _word_before(text, start)
 
 
 def stands_as_key(text: str, start: int, end: int) -> bool:
     """Whether ``text[start:end]`` is an object key, and not a part of a longer one."""
-    if _word_before(text, start) or _GOES_ON.match(text, end):
+    if text[end : end + 1] in _MAY_GO_ON and _GOES_ON.match(text, end):
         return False
-    return not (start and text[start - 1] == "-" and _word_before(text, start - 1))
+    before = text[start - 1 : start]
+    if before == "-":
+        return not _word_before(text, start - 1)
+    return before not in _WORD or not _word_before(text, start)
 
 
-def stands_in_url(text: str, start: int, end: int, buckets: Collection[str]) -> bool:
-    """Whether ``text[start:end]``, a slash and a key, are the end of the URL of an object in one of ``buckets``."""
-    if _GOES_ON.match(text, end):
-        return False
-    before = text[max(0, start - _LONGEST_HOST) : start]
-    rest = before.rstrip(_HOST_CHARACTERS)
-    host = before[len(rest) :]
-    if rest.endswith("%"):
-        host = _PERCENT_SLASH.sub("", host)
-    return any(host == bucket or host.startswith(f"{bucket}.") for bucket in buckets)
+def ends_as_key(text: str, end: int) -> bool:
+    """Whether no longer key goes on behind ``end``."""
+    return _GOES_ON.match(text, end) is None
+
+
+def host_end(text: str, start: int, end: int) -> int | None:
+    """Where the host ends of which ``text[start:end]`` is the bucket, by itself or in a host's name.
+
+    None where it is a part of another name.
+    """
+    if start and text[start - 1] in _IN_HOST and not _escape_before(text, start):
+        return None
+    host = _HOST.match(text, end)
+    return host.end() if host else end
 
 
 def _word_before(text: str, start: int) -> bool:
     if not start or text[start - 1] not in _WORD:
         return False
-    return not any(
-        length <= start and _ESCAPE.fullmatch(text, start - length, start) is not None for length in _ESCAPE_LENGTHS
-    )
+    escape = _escape_before(text, start)
+    if escape is None:
+        return True
+    code = escape["unit"] or escape["byte"]
+    return code is not None and chr(int(code, 16)) in _WORD
+
+
+def _escape_before(text: str, start: int) -> re.Match[str] | None:
+    for length in _ESCAPE_LENGTHS:
+        found = _ESCAPE.fullmatch(text, start - length, start) if length <= start else None
+        if found is not None:
+            return found
+    return None

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.core.attributes import ATTRIBUTE, BARE_ATTRIBUTE
 from engine.core.model import Identity
-from engine.core.spellings import ATTRIBUTE, BARE_ATTRIBUTE, Reference, is_json
+from engine.core.spellings import Reference, is_json
 
 _WIDGET = "custom-chat-widget"
 _KEY = "api-key"

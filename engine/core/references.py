@@ -1,67 +1,58 @@
 r"""Finds what a page refers to: ids, object keys, forms and chat keys, in every spelling of the table (B13-B16). Pure.
 
-One scan per text for all ids and keys in all their spellings at once. Every match is looked at, overlapping ones too,
-and judged by what surrounds it (``boundaries``); of those that stand, the one that begins first counts, of two that
-begin together the longer (D17). A longer match that does not stand thus never hides a shorter one that does.
+One scan per text for the anchors of all identities at once; around each the identity is read in whatever spelling it
+stands (``targets``, ``spellings``) and judged by what surrounds it (``boundaries``). Of those that stand, the one that
+begins first counts, of two that begin together the longer (D17). A longer one that does not stand hides no shorter.
 
 - Ids (funnel and steps) and keys: strong ones wherever they stand, weak ones only behind ``funnel/`` or ``step/``, or
   in an object's URL. An empty one nowhere.
 - Forms: the id behind ``/userform/`` runs to the first character that no id has: a quote, ``,``, ``&``, ``\``, ...
-  (D11). A strong one is then found wherever it stands on the page.
+  (D11). A strong one is then found wherever it stands on the page, and one that another page embeds, too.
 - Chat keys as ``chat`` finds them; nothing else is looked for within one.
 - The payload of a ``data:`` URI is nobody's text.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from engine.core.boundaries import stands_as_id, stands_as_key, stands_in_url
+from engine.core.boundaries import stands_as_id
 from engine.core.chat import find_chat_keys
-from engine.core.identity import is_strong_id, is_strong_key
-from engine.core.model import Identity
-from engine.core.spellings import RAW, Reference, is_json, spelled
+from engine.core.identity import is_strong_id
+from engine.core.needless import Bared, bared
+from engine.core.spellings import Reference, Spelling, read
+from engine.core.targets import Target, Whole, anchors_of, targets_of
 
 __all__ = ["Reference", "ReferenceFinder"]
 
-Stands = Callable[[str, int, int], bool]
 Span = tuple[int, int]
 
-_FORM_PLACE = "/userform/"
-_ID_PLACES = ("funnel/", "step/")
-_FORM_ID = re.compile(r"""[^?/"'&\\<>)(#,;\s`%{}\[\]|^]+""")
 _PAYLOAD = re.compile(r";base64,[A-Za-z0-9+/=]*(?:\\++/[A-Za-z0-9+/=]*)*")
-
-
-@dataclass(slots=True)
-class _Pattern:
-    """What a match of one pattern may mean: how it reads in plain text, and how in JSON, where that differs."""
-
-    identity: Identity
-    spelling: str
-    offset: int
-    """Where the identity begins within the pattern, behind its place."""
-    stands: Stands
-    json_identity: Identity | None = None
-    json_spelling: str = ""
+_START, _END = itemgetter(0), itemgetter(1)
 
 
 class ReferenceFinder:
     """Finds the references of one funnel's pages. Built once a funnel; safe for several threads."""
 
-    def __init__(self, ids: Iterable[str], image_keys: Iterable[str], buckets: Iterable[str] = ()) -> None:
-        """Take the texts of the funnel's and its steps' ids, the keys of its images, and the buckets they lie in."""
-        self._patterns: dict[str, _Pattern] = {}
-        for text in ids:
-            self._add_id(text)
-        known_buckets = frozenset(bucket for bucket in buckets if bucket)
-        for key in image_keys:
-            self._add_key(key, known_buckets)
-        self._add(Identity("form", ""), _FORM_PLACE, "", _stands_anywhere)
-        self._by_index = list(self._patterns.values())
-        self._automaton = AhoCorasick(self._patterns)
+    def __init__(
+        self,
+        ids: Iterable[str],
+        image_keys: Iterable[str],
+        buckets: Collection[str] = (),
+        forms: Iterable[str] = (),
+    ) -> None:
+        """Take what is looked for.
+
+        Args:
+            ids: Texts of the funnel's and its steps' ids.
+            image_keys: Keys of the funnel's images.
+            buckets: Where these lie.
+            forms: Ids of the forms that pages of the funnel embed; others are found where they are embedded.
+        """
+        self._forms = frozenset(forms)
+        self._search = _Search(targets_of(ids, image_keys, [bucket for bucket in buckets if bucket], self._forms))
 
     def find(self, text: str) -> tuple[Reference, ...]:
         """All references in one text, ordered and disjoint."""
@@ -69,60 +60,72 @@ class ReferenceFinder:
 
     def find_on_page(self, texts: Sequence[str]) -> tuple[tuple[Reference, ...], ...]:
         """All references in each text of a page: a strong form id behind its place in one counts in all of them."""
-        scans = [list(self._scan(text)) for text in texts]
-        embedded = dict.fromkeys(found.identity for scan in scans for found in scan if found.identity.kind == "form")
-        forms = [form for form in embedded if is_strong_id(form.text)]
-        return tuple(_settled(text, [*scan, *_elsewhere(text, forms)]) for text, scan in zip(texts, scans, strict=True))
-
-    def _add_id(self, text: str) -> None:
-        identity = Identity("id", text)
-        if is_strong_id(text):
-            self._add(identity, "", text, stands_as_id)
-        elif text:
-            for place in _ID_PLACES:
-                self._add(identity, place, text, stands_as_id)
-
-    def _add_key(self, key: str, buckets: Collection[str]) -> None:
-        identity = Identity("image", key)
-        if is_strong_key(key):
-            self._add(identity, "", key, stands_as_key)
-        elif key and buckets:
-            self._add(identity, "/", key, lambda text, start, end: stands_in_url(text, start, end, buckets))
-
-    def _add(self, identity: Identity, place: str, text: str, stands: Stands) -> None:
-        for row, encoded in spelled(place + text):
-            if not _storable(encoded):
-                continue
-            known = self._patterns.get(encoded)
-            if known is None:
-                self._patterns[encoded] = _Pattern(identity, row.name, len(row.encode(place)), stands)
-            elif known.json_identity is None and row.name != RAW:
-                known.json_identity, known.json_spelling = identity, row.name
-
-    def _scan(self, text: str) -> Iterator[Reference]:
-        in_json = is_json(text)
-        for index, start, end in self._automaton.find_matches_as_indexes(_storable_text(text), overlapping=True):
-            pattern = self._by_index[index]
-            if not pattern.stands(text, start, end):
-                continue
-            if pattern.identity.kind == "form":
-                form = _FORM_ID.match(text, end)
-                if form:
-                    yield Reference(end, form.end(), Identity("form", form[0]), RAW)
-            elif in_json and pattern.json_identity is not None:
-                yield Reference(start + pattern.offset, end, pattern.json_identity, pattern.json_spelling)
-            else:
-                yield Reference(start + pattern.offset, end, pattern.identity, pattern.spelling)
+        scans = [self._search.find(text) for text in texts]
+        embedded = {found.identity for scan in scans for found in scan if found.identity.kind == "form"}
+        new = [form for form in embedded if form.text not in self._forms and is_strong_id(form.text)]
+        if new:
+            # Embedded since the funnel was laid out: rare, and worth a search of its own.
+            search = _Search([Whole(form, stands_as_id) for form in new])
+            scans = [[*scan, *search.find(text)] for text, scan in zip(texts, scans, strict=True)]
+        return tuple(_settled(text, scan) for text, scan in zip(texts, scans, strict=True))
 
 
-def _elsewhere(text: str, forms: Iterable[Identity]) -> Iterator[Reference]:
-    for form in forms:
-        start = text.find(form.text)
-        while start >= 0:
-            end = start + len(form.text)
-            if stands_as_id(text, start, end):
-                yield Reference(start, end, form, RAW)
-            start = text.find(form.text, end)
+class _Search:
+    """Looks for targets in a text."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        anchors = {anchor: found for anchor, found in anchors_of(targets).items() if _storable(anchor)}
+        self._targets = list(anchors.values())
+        self._first = AhoCorasick(anchors, matchkind=MatchKind.LeftmostLongest)
+        # Leftmost-longest is three times as fast as all matches, and tells one anchor where several overlap.
+        self._all = AhoCorasick(anchors, implementation=Implementation.ContiguousNFA)
+        self._longest = max(map(len, anchors), default=0)
+        self._contested = {
+            index
+            for index, anchor in enumerate(anchors)
+            if len(self._all.find_matches_as_indexes(anchor, overlapping=True)) > 1
+        }
+
+    def find(self, text: str) -> list[Reference]:
+        """All targets that stand in the text, overlapping ones among them, in no order."""
+        searched = _storable_text(text)
+        bare = bared(searched)
+        if bare is None:
+            return self._scan(searched)
+        found = (_in_place(text, reference, bare) for reference in self._scan(bare.text))
+        return [reference for reference in found if reference is not None]
+
+    def _scan(self, text: str) -> list[Reference]:
+        found: list[Reference] = []
+        for index, start, end in self._first.find_matches_as_indexes(text):
+            before = len(found)
+            for target, offset in self._targets[index]:
+                reference = target.around(text, start, end, offset)
+                if reference is not None:
+                    found.append(reference)
+            if len(found) == before or index in self._contested:
+                # What overlaps the anchor may stand where it does not, or begin before it.
+                found += self._overlapping(text, start, end)
+        return found
+
+    def _overlapping(self, text: str, start: int, end: int) -> Iterator[Reference]:
+        window = text[start : end + self._longest]
+        for index, begin, stop in self._all.find_matches_as_indexes(window, overlapping=True):
+            if begin < end - start:
+                for target, offset in self._targets[index]:
+                    reference = target.around(text, start + begin, start + stop, offset)
+                    if reference is not None:
+                        yield reference
+
+
+def _in_place(text: str, found: Reference, bare: Bared) -> Reference | None:
+    """What was found in the bare text, as it stands in the text itself; None where it is spelled in no known way."""
+    start, identity = bare.origin(found.start), found.identity
+    reading = read(text, start, identity.text)
+    if reading is None:
+        return None
+    end = reading.ends[-1]
+    return Reference(start, end, identity, Spelling(identity.text, text[start:end], reading.chain))
 
 
 def _settled(text: str, found: list[Reference]) -> tuple[Reference, ...]:
@@ -131,27 +134,27 @@ def _settled(text: str, found: list[Reference]) -> tuple[Reference, ...]:
     closed = [(reference.start, reference.end) for reference in chat]
     if found and ";base64," in text:
         closed += [payload.span() for payload in _PAYLOAD.finditer(text)]
+    found.sort(key=_END, reverse=True)
+    found.sort(key=_START)
     settled: list[Reference] = []
-    read = 0
-    for reference in sorted(_outside(found, sorted(closed)), key=lambda r: (r.start, -r.end)):
-        if reference.start >= read:
+    read_ = 0
+    for reference in _outside(found, sorted(closed)) if closed else found:
+        if reference.start >= read_:
             settled.append(reference)
-            read = reference.end
-    return tuple(sorted([*settled, *chat], key=lambda r: (r.start, r.end)))
+            read_ = reference.end
+    if chat:
+        settled = sorted([*settled, *chat], key=itemgetter(0, 1))
+    return tuple(settled)
 
 
 def _outside(found: list[Reference], closed: list[Span]) -> Iterator[Reference]:
-    """Those that overlap no closed span; ``closed`` is ordered."""
+    """Those that overlap no closed span; both are ordered."""
     at = 0
-    for reference in sorted(found, key=lambda r: r.start):
+    for reference in found:
         while at < len(closed) and closed[at][1] <= reference.start:
             at += 1
         if at == len(closed) or reference.end <= closed[at][0]:
             yield reference
-
-
-def _stands_anywhere(_text: str, _start: int, _end: int) -> bool:
-    return True
 
 
 def _storable(text: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from engine.core.model import Identity
-from engine.core.spellings import SPELLINGS, Reference
+from engine.core.spellings import Reference
 
 
 def rewrite(text: str, references: Sequence[Reference], replacements: Mapping[Identity, str]) -> str:
@@ -14,11 +14,10 @@ def rewrite(text: str, references: Sequence[Reference], replacements: Mapping[Id
     """
     pieces: list[str] = []
     read = 0
-    for reference in references:
-        replacement = replacements.get(reference.identity)
-        if replacement is None:
-            continue
-        pieces += (text[read : reference.start], SPELLINGS[reference.spelling].encode(replacement))
-        read = reference.end
+    for start, end, identity, spelling in references:
+        replacement = replacements.get(identity)
+        if replacement is not None:
+            pieces += (text[read:start], spelling.respell(replacement, text, start))
+            read = end
     pieces.append(text[read:])
     return "".join(pieces)

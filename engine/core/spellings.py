@@ -1,177 +1,204 @@
-r"""How a reference may be spelled: a closed table, each row a way of writing a text. Pure.
+r"""How a reference is spelled, and how another text is spelled alike. Pure.
 
-A row is a chain of layers, the innermost first, each of which escapes characters one by one. Found in a row's
-spelling, a reference is replaced in that row's spelling. ``needs`` says which characters a text must hold for the row
-to differ from the rows before it: a text without them is not spelled in it, so a hex id has one pattern and a key
-with a slash has four. docs/spellings.md is the same table for readers.
+A spelling is a chain of escapings, the outermost first: JSON in an HTML attribute reads as ``html`` around ``json``.
+It is read off the text, character by character, against the identity that is looked for; so no list has to foresee
+which characters a writer escapes, and how. What each writer did to the old identity it does to the new one
+(``Spelling.respell``). docs/spellings.md is the table of all that is read.
 """
 
-import html
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
-from urllib.parse import quote
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
+from engine.core.escapes import CSS, FORM, HTML, JSON, PERCENT, PLAIN, Escaping, Source
+from engine.core.habits import Habits
 from engine.core.model import Identity
 
-Trait = Literal["slash", "quote", "foreign", "markup", "reserved"]
-Encode = Callable[[str], str]
+Chain = tuple[Escaping, ...]
+"""The outermost first."""
 
-_UNICODE_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4})")
-_QUOTE = re.compile(r'["\\\x00-\x1f]')
-_MARKUP = re.compile(r"[<>&']")
-_RESERVED = re.compile(r"[^A-Za-z0-9/._~-]")
-_BEYOND_HTML = re.compile(r"[\\\x00-\x1f]")
-_BARE_BREAKS = re.compile(r"[ =`]")
+MOST_LAYERS = 4
+INTRODUCED: dict[str, tuple[Escaping, ...]] = {"%": (PERCENT,), "+": (FORM,), "&": (HTML,), "\\": (JSON, CSS)}
+"""What a character may begin an escape of."""
+
+_AS_USUAL = (JSON, HTML, CSS, PERCENT, FORM)
+"""From the outermost in: an address in a style in a page in a document of JSON."""
+_SLASHES = ("/", "%2F", "%2f")
+_VIEW = 12
+"""Characters: within so many behind the first that is escaped, the escapes around it show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Respelling(Protocol):
+    """How something is written in its place."""
+
+    def respell(self, new: str, text: str, start: int) -> str:
+        """Another text, written as what stands at ``start`` in ``text`` is."""
+        ...
+
+
+class Reference(NamedTuple):
     """Where a text refers to something, and in which spelling."""
 
     start: int
     """Offset in characters."""
     end: int
     identity: Identity
-    spelling: str
-    """Name of a row of ``SPELLINGS``."""
+    spelling: Respelling
+
+
+class Spelling(NamedTuple):
+    """An identity as it stands in a text."""
+
+    old: str
+    found: str
+    chain: Chain = ()
+
+    def respell(self, new: str, text: str, start: int) -> str:
+        """Another identity, written as this one is. The identity itself gives what was found, byte for byte.
+
+        ``text`` tells by what surrounds ``start`` how characters are written that the old identity has none of.
+        """
+        if _is_fit(self.old, new):
+            return new if not self.chain else _respelled(self, new)
+        return _respelled(self, _fit(self, new, text, start))
+
+    def __str__(self) -> str:
+        """The escapings, the innermost first, as in ``percent in html``; ``raw`` where there is none."""
+        return " in ".join(escaping.name for escaping in reversed(self.chain)) or "raw"
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """A row of the table."""
+class Reading:
+    """A text that was read off another one."""
 
-    name: str
-    layers: tuple[Encode, ...]
-    needs: frozenset[Trait] = frozenset()
-
-    def encode(self, text: str) -> str:
-        """The text as it stands in this spelling."""
-        for layer in self.layers:
-            text = layer(text)
-        return text
+    ends: tuple[int, ...]
+    """Offset behind each of its characters."""
+    chain: Chain
 
 
-@dataclass(frozen=True, slots=True)
-class JsonString:
-    r"""The inside of a JSON string. Writers differ in what they escape beyond what JSON asks for."""
-
-    slash: bool = False
-    r"""``/`` as ``\/``."""
-    digits: Literal["", "lower", "upper"] = ""
-    r"""What is not ASCII as ``\u00e9`` or ``\u00E9``, in pairs of surrogates where it takes two."""
-    markup: bool = False
-    r"""``<>&'`` as ``\u003c`` and so on, as writers do that put JSON into HTML."""
-
-    def __call__(self, text: str) -> str:
-        """Escape the text once."""
-        escaped = json.dumps(text, ensure_ascii=bool(self.digits))[1:-1]
-        if self.markup:
-            escaped = _MARKUP.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
-        if self.digits == "upper":
-            escaped = _UNICODE_ESCAPE.sub(lambda found: "\\" + found[1][0] + found[1][1:].upper(), escaped)
-        return escaped.replace("/", "\\/") if self.slash else escaped
-
-    @property
-    def name(self) -> str:
-        """As in ``json/u``: slashes escaped, and what is not ASCII in lower-case digits."""
-        return "json" + "/" * self.slash + {"": "", "lower": "u", "upper": "U"}[self.digits] + "&" * self.markup
-
-    @property
-    def needs(self) -> frozenset[Trait]:
-        """The characters that this writer, and not the plain one, escapes."""
-        wanted: dict[Trait, bool] = {"slash": self.slash, "foreign": bool(self.digits), "markup": self.markup}
-        return frozenset(trait for trait, is_wanted in wanted.items() if is_wanted)
+def read(text: str, at: int, wanted: str) -> Reading | None:
+    """Read ``wanted`` at an offset, in the fewest escapings on top of each other; None where something else stands."""
+    waiting: deque[tuple[Chain, int]] = deque([((), 0)])
+    seen: set[Chain] = {()}
+    while waiting:
+        chain, before = waiting.popleft()
+        ends, found = _matching(text, at, wanted, chain)
+        if len(ends) == len(wanted):
+            return Reading(tuple(ends), chain)
+        if len(ends) < before:
+            continue
+        for longer in _longer(chain, _shown(text, at, wanted, ends, found)):
+            if longer not in seen:
+                seen.add(longer)
+                waiting.append((longer, len(ends)))
+    return None
 
 
-def _attribute(text: str) -> str:
-    """An attribute's value between quotes, whichever they are, in however many JSON strings.
+def source(text: str, chain: Chain) -> Source:
+    """What gives the characters of a text without the escapings of ``chain``."""
+    if not chain:
+        return lambda at: (text[at : at + 1], at + 1)
+    outer, innermost = source(text, chain[:-1]), chain[-1]
+    return lambda at: innermost.read(outer, at)
 
-    What JSON or HTML would have to escape stands as a character reference, and those JSON leaves alone: how deep the
-    attribute lies, which cannot always be told, then makes no difference.
+
+def _matching(text: str, at: int, wanted: str, chain: Chain) -> tuple[list[int], str]:
+    """The offsets behind the characters that are as wanted, and the first that is not."""
+    characters = source(text, chain)
+    ends: list[int] = []
+    for char in wanted:
+        found = text[at : at + 1]
+        if found in INTRODUCED:
+            found, at = characters(at)
+        else:
+            at += 1  # whatever the chain: most characters, and most of the time
+        if found != char:
+            return ends, found
+        ends.append(at)
+    return ends, ""
+
+
+def _shown(text: str, at: int, wanted: str, ends: list[int], found: str) -> str:
+    """Where escapes show that were not read: from the first character that is not as wanted, if it introduces one.
+
+    Or from one before it that the identity holds itself: ``&`` of ``&amp;`` is as wanted, and what follows is not.
     """
-    return _BEYOND_HTML.sub(_character_reference, html.escape(text, quote=True))
+    if found in INTRODUCED:
+        return found + text[ends[-1] if ends else at :][:_VIEW]
+    last = next((n for n in range(len(ends) - 1, -1, -1) if wanted[n] in INTRODUCED), None)
+    return "" if last is None else wanted[last] + text[ends[last] :][:_VIEW]
 
 
-def _bare_attribute(text: str) -> str:
-    """An attribute's value without quotes. Empty, it needs them: the next attribute would be taken for the value."""
-    return _BARE_BREAKS.sub(_character_reference, _attribute(text)) if text else "''"
+def _longer(chain: Chain, shown: str) -> tuple[Chain, ...]:
+    """Chains of one escaping more, of those that show; the usual order of escapings first."""
+    introducers = "".join(char for char in INTRODUCED if char in shown)
+    return _with_one_more(chain, introducers) if introducers else ()
 
 
-def _character_reference(found: re.Match[str]) -> str:
-    return f"&#{ord(found[0])};"
+@lru_cache(maxsize=4096)
+def _with_one_more(chain: Chain, introducers: str) -> tuple[Chain, ...]:
+    escapings = [escaping for char in introducers for escaping in INTRODUCED[char]]
+    chains = []
+    if len(chain) < MOST_LAYERS:
+        chains = [(*chain[:n], more, *chain[n:]) for more in escapings for n in range(len(chain) + 1)]
+    if FORM in escapings:
+        chains += [tuple(FORM if escaping is PERCENT else escaping for escaping in chain)]
+    return tuple(sorted(dict.fromkeys(chains), key=_unusual))
 
 
-def _json_rows() -> Iterator[Spelling]:
-    digits: tuple[Literal["", "lower", "upper"], ...] = ("", "lower", "upper")
-    writers = [JsonString(slash, d, markup) for markup in (False, True) for d in digits for slash in (False, True)]
-    for writer in writers:
-        yield Spelling(writer.name, (writer,), writer.needs)
-    for inner in writers:
-        for outer in writers:
-            # What the inner writer has escaped, the outer one finds no more: those rows would be doubles.
-            if not (inner.digits and outer.digits) and not (inner.markup and outer.markup):
-                needs = (inner.needs or frozenset({"quote"})) | outer.needs
-                yield Spelling(f"{inner.name} in {outer.name}", (inner, outer), needs)
+def _unusual(chain: Chain) -> int:
+    """How many neighbours stand in another order than usual."""
+    ranks = [_AS_USUAL.index(escaping) for escaping in chain]
+    return sum(outer > inner for outer, inner in pairwise(ranks))
 
 
-def _web_rows() -> Iterator[Spelling]:
-    """A key in a URL, a URL in an HTML attribute, and either of them in a JSON string."""
-    percent: dict[str, tuple[Encode, Trait]] = {
-        "url": (_percent("/:[]@!$&'()*+,;="), "reserved"),  # as browsers write a path
-        "strict url": (_percent("/"), "reserved"),  # as object stores do
-        "url segments": (_percent("/!'()*"), "reserved"),  # as scripts do, one part at a time
-        "url part": (_percent("!'()*"), "slash"),  # as an address within another one's query
-    }
-    urls = [Spelling(name, (encode,), frozenset({trait})) for name, (encode, trait) in percent.items()]
-    markup = Spelling("html", (partial(html.escape, quote=True),), frozenset({"markup"}))
-    in_html = [Spelling(f"{url.name} in html", url.layers + markup.layers, url.needs | markup.needs) for url in urls]
-    for row in (*urls, markup, *in_html):
-        yield row
-        for writer in (JsonString(), JsonString(slash=True)):
-            yield Spelling(f"{row.name} in {writer.name}", (*row.layers, writer), row.needs | writer.needs)
+@lru_cache(maxsize=4096)
+def _respelled(spelling: Spelling, new: str) -> str:
+    layers: list[Habits] = []
+    text = spelling.found
+    for escaping in spelling.chain:
+        layers.append(Habits(escaping, tuple(_units(text, escaping))))
+        text = layers[-1].text
+    for layer in reversed(layers):
+        new = layer.write(new)
+    return new
 
 
-def _percent(kept: str) -> Encode:
-    return partial(quote, safe=kept, errors="surrogatepass")
+def _units(text: str, escaping: Escaping) -> Iterator[tuple[str, str]]:
+    """Each character of a text without one escaping, and what it was read from."""
+    outer = source(text, ())
+    at = 0
+    while at < len(text):
+        char, end = escaping.read(outer, at)
+        yield char, text[at:end]
+        at = end
 
 
-RAW = "raw"
-ROWS = (Spelling(RAW, ()), *_json_rows(), *_web_rows())
-"""The spellings that ids and keys are looked for in: the plainer first."""
-
-ATTRIBUTE = "attribute"
-BARE_ATTRIBUTE = "bare attribute"
-
-SPELLINGS = {
-    row.name: row for row in (*ROWS, Spelling(ATTRIBUTE, (_attribute,)), Spelling(BARE_ATTRIBUTE, (_bare_attribute,)))
-}
-"""All spellings by name. Those of attributes are never looked for: what surrounds a chat key tells them."""
+@lru_cache(maxsize=4096)
+def _is_fit(old: str, new: str) -> bool:
+    """Whether the old identity shows how each character of the new one is written."""
+    return PLAIN.union(old, "/").issuperset(new)
 
 
-def spelled(text: str) -> Iterator[tuple[Spelling, str]]:
-    """Each row that can make a difference to the text, and the text in it; equal ones among them."""
-    traits = _traits(text)
-    for row in ROWS:
-        if row.needs <= traits:
-            yield row, row.encode(text)
+def _fit(spelling: Spelling, new: str, text: str, start: int) -> str:
+    """Escape what the old identity has none of, so that nothing tells how its writers would have written it.
+
+    In an address it is percent-encoded, which is safe in all that an address may stand in.
+    """
+    if text.endswith(_SLASHES, 0, start) and not {PERCENT, FORM}.intersection(spelling.chain):
+        escaping: Escaping = PERCENT
+    elif not spelling.chain:
+        escaping = JSON if is_json(text) else HTML
+    else:
+        return new
+    known = PLAIN.union(spelling.old)
+    return "".join(escaping.write(char, "") if escaping.needs(char) and char not in known else char for char in new)
 
 
 def is_json(text: str) -> bool:
     """Whether a text looks like JSON: an object or array from end to end. Cheap, and not a proof."""
     head, tail = text[:64].lstrip()[:1], text[-64:].rstrip()[-1:]
     return (head, tail) in {("{", "}"), ("[", "]")}
-
-
-def _traits(text: str) -> frozenset[Trait]:
-    held: dict[Trait, bool] = {
-        "slash": "/" in text,
-        "quote": bool(_QUOTE.search(text)),
-        "foreign": not text.isascii(),
-        "markup": bool(_MARKUP.search(text)),
-        "reserved": bool(_RESERVED.search(text)),
-    }
-    return frozenset(trait for trait, is_held in held.items() if is_held)

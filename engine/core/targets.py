@@ -1,0 +1,190 @@
+"""What is looked for in a page, and how each is told where a word of it stands. Pure.
+
+A *target* is one identity in one of its places. Its *anchor* is a run of plain characters in it, which no writer has to
+escape: one automaton looks for the anchors of all targets, and a target reads what stands around its own, in whatever
+spelling, and judges its boundaries.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_as_key
+from engine.core.escapes import HTML, JSON, PERCENT
+from engine.core.identity import is_strong_id, is_strong_key
+from engine.core.model import Identity
+from engine.core.spellings import INTRODUCED, Chain, Reference, Spelling, read, source
+
+Stands = Callable[[str, int, int], bool]
+
+_FORM_PLACE = "/userform/"
+_ID_PLACES = ("funnel/", "step/")
+_NO_FORM_ID = frozenset("""?/"'&\\<>)(#,;`%{}[]|^""")
+_RUN = re.compile(r"[A-Za-z0-9._~-]+")
+_TELLING = 4
+"""Characters: a shorter run stands everywhere."""
+_LONGEST_ESCAPE = 24
+_MOST_BEGINNINGS = 48
+
+
+class Target(Protocol):
+    """What is looked for."""
+
+    def words(self) -> list[tuple[str, int]]:
+        """What may be its anchors, each with its offset in it: the finder takes the most telling one."""
+        ...
+
+    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
+        """The target whose anchor, which begins at ``offset`` in it, stands at ``text[start:end]``; or None."""
+        ...
+
+
+class Whole:
+    """An identity wherever it stands, or, where it is too weak for that, behind its place."""
+
+    def __init__(self, identity: Identity, stands: Stands, place: str = "") -> None:
+        """``stands`` judges what surrounds it, place and all."""
+        self.text = place + identity.text
+        self._identity, self._stands, self._own, self._length = identity, stands, len(place), len(self.text)
+        self._raw = Spelling(identity.text, identity.text)
+
+    def words(self) -> list[tuple[str, int]]:
+        """Its runs of plain characters."""
+        return [(run[0], run.start()) for run in _RUN.finditer(self.text)]
+
+    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
+        """As it is, which is quickly told, else in whatever spelling."""
+        begin = start - offset
+        if begin >= 0 and text.startswith(self.text, begin):
+            stop = begin + self._length
+            stands = self._stands(text, begin, stop)
+            return Reference(begin + self._own, stop, self._identity, self._raw) if stands else None
+        found = _read_around(text, start, end, offset, self.text)
+        if found is None:
+            return None
+        begin, ends, chain = found
+        own, stop = ends[self._own - 1] if self._own else begin, ends[-1]
+        if not self._stands(text, begin, stop):
+            return None
+        return Reference(own, stop, self._identity, Spelling(self._identity.text, text[own:stop], chain))
+
+
+class InBucket:
+    """A key that is too weak to be told by itself, in the URL of an object in a bucket."""
+
+    def __init__(self, identity: Identity, bucket: str) -> None:
+        """The bucket is its only anchor."""
+        self._identity, self._bucket = identity, bucket
+
+    def words(self) -> list[tuple[str, int]]:
+        """The bucket, whatever its name is made of."""
+        return [(self._bucket, 0)]
+
+    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:  # noqa: ARG002
+        """Behind the bucket and, where that is the first part of a host's name, behind the host."""
+        behind = host_end(text, start, end)
+        reading = None if behind is None else read(text, behind, "/" + self._identity.text)
+        if reading is None or not ends_as_key(text, reading.ends[-1]):
+            return None
+        own, stop = reading.ends[0], reading.ends[-1]
+        return Reference(own, stop, self._identity, Spelling(self._identity.text, text[own:stop], reading.chain))
+
+
+class EmbeddedForm:
+    """The id of any form, behind the place where forms are embedded."""
+
+    def words(self) -> list[tuple[str, int]]:
+        """The one word of the place."""
+        return [("userform", 1)]
+
+    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
+        """From behind the place to the first character that no id has."""
+        found = _read_around(text, start, end, offset, _FORM_PLACE)
+        return None if found is None else _form_behind(text, found[1][-1], found[2])
+
+
+def _form_behind(text: str, start: int, chain: Chain) -> Reference | None:
+    characters = source(text, chain)
+    end, secret = start, ""
+    char, behind = characters(end)
+    while char and char not in _NO_FORM_ID and not char.isspace():
+        end, secret = behind, secret + char
+        char, behind = characters(end)
+    return Reference(start, end, Identity("form", secret), Spelling(secret, text[start:end], chain)) if secret else None
+
+
+def _read_around(
+    text: str, start: int, end: int, offset: int, wanted: str
+) -> tuple[int, tuple[int, ...], Chain] | None:
+    """Where ``wanted`` begins, where each of its characters ends, and how it is spelled, around its anchor."""
+    if not offset:
+        reading = read(text, end, wanted[end - start :])
+        return None if reading is None else (start, (*range(start + 1, end + 1), *reading.ends), reading.chain)
+    for begin in _beginnings(text, start, offset, wanted):
+        reading = read(text, begin, wanted)
+        if reading is not None and end <= reading.ends[-1]:
+            return begin, reading.ends, reading.chain
+    return None
+
+
+def _beginnings(text: str, anchor: int, offset: int, wanted: str) -> Iterator[int]:
+    """Where ``wanted`` may begin whose anchor stands there, the nearest first."""
+    first = max(0, anchor - _LONGEST_ESCAPE * offset)
+    signs = {wanted[0], *INTRODUCED}
+    places = (at for at in range(anchor - 1, first - 1, -1) if text[at] in signs)
+    yield from islice(places, _MOST_BEGINNINGS)
+
+
+def targets_of(
+    ids: Iterable[str], image_keys: Iterable[str], buckets: Collection[str], forms: Iterable[str]
+) -> Iterator[Target]:
+    """All that the pages of a funnel are searched for; an empty identity nowhere."""
+    yield EmbeddedForm()
+    for secret in forms:
+        if is_strong_id(secret):
+            yield Whole(Identity("form", secret), stands_as_id)
+    for text in ids:
+        if text:
+            for place in ("",) if is_strong_id(text) else _ID_PLACES:
+                yield Whole(Identity("id", text), stands_as_id, place)
+    for key in image_keys:
+        if is_strong_key(key):
+            yield Whole(Identity("image", key), stands_as_key)
+        elif key:
+            for bucket in buckets:
+                yield InBucket(Identity("image", key), bucket)
+
+
+def anchors_of(targets: Iterable[Target]) -> dict[str, list[tuple[Target, int]]]:
+    """Anchor -> the targets that have it, each with its offset in them.
+
+    Of the runs of a target the one that the fewest others have, then the longest: keys in one folder are told apart by
+    what is their own. A target without a telling run is looked for by a letter beyond ASCII, in each of its escapes.
+    """
+    words = [(target, target.words()) for target in targets]
+    shared = Counter(word for _, found in words for word in dict.fromkeys(text for text, _ in found))
+    anchors: dict[str, list[tuple[Target, int]]] = {}
+    for target, found in words:
+        telling = [word for word in found if len(word[0]) >= _TELLING]
+        best = min(telling, key=lambda word: (shared[word[0]], -len(word[0])), default=None)
+        longest = sorted(found, key=lambda word: (-len(word[0]), word[1]))[:1]
+        for anchor, offset in [best] if best else _foreign(target) or longest:
+            anchors.setdefault(anchor, []).append((target, offset))
+    return anchors
+
+
+def _foreign(target: Target) -> list[tuple[str, int]]:
+    """The first letter beyond ASCII, raw and in each escape: without what introduces it, so however deep."""
+    text = target.text if isinstance(target, Whole) else ""
+    letter = next((char for char in text if not char.isascii()), None)
+    if letter is None:
+        return []
+    percent = [PERCENT.write(letter, like)[1:] for like in ("", "%aa")]
+    spelled = [
+        *(letter, *percent, *(encoded.replace("%", "%25") for encoded in percent)),
+        *(JSON.write(letter, like)[1:] for like in ("\\uaaaa", "\\uAAAA")),
+        *(HTML.write(letter, like)[1:] for like in ("&#1;", "&#xa;", "&#xA;")),
+    ]
+    return [(anchor, text.index(letter)) for anchor in dict.fromkeys(spelled)]
