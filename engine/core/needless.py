@@ -2,15 +2,13 @@ r"""Takes off escapes that nothing needs: ``%36``, ``&#54;``, ``\u0036`` or ``\3
 
 Identities are looked for by their plain characters, which stand bare on all but odd pages: where a selector of CSS
 begins with a digit, or a writer escapes every character. On those they are searched in the text without such escapes.
-One automaton tells at the speed of the search itself that a text has none.
+The search for identities looks for ``SIGNS``, too: so it costs nothing to know that a text has none.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-from ahocorasick_rs import AhoCorasick, MatchKind
 
 _HEX = "(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aAeE])"
 _DECIMAL = "(?:4[5689]|5[0-7]|6[5-9]|[78][0-9]|90|95|9[7-9]|1[01][0-9]|12[0126])"
@@ -25,7 +23,7 @@ _ESCAPE = re.compile(f"{_PERCENT}|{_HTML}|{_JSON}|{_CSS}")
 _NAMES = {"period": ".", "lowbar": "_", "UnderBar": "_"}
 
 # What every such escape holds, and ordinary pages hardly ever do.
-_SIGNS = (
+SIGNS = (
     *(f"%{digits}" for digits in ("2d", "2D", "2e", "2E", "4", "5", "6", "7", "25")),
     *(f"%3{digit}" for digit in range(10)),
     *(f"&#{digit}" for digit in "0145679xX"),
@@ -36,7 +34,6 @@ _SIGNS = (
     "\\x",
     *(f"\\{'0' * zeros}3" for zeros in range(5)),
 )
-_SEARCH = AhoCorasick(_SIGNS, matchkind=MatchKind.LeftmostLongest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +51,8 @@ class Bared:
         return self._there[place] + (at - self._here[place])
 
 
-def bared(text: str) -> Bared | None:
-    """The text without needless escapes; None where it has none.
-
-    Raises:
-        UnicodeEncodeError: It holds half a pair of surrogates.
-    """
-    signs = _SEARCH.find_matches_as_indexes(text)
-    if not signs:
-        return None
+def bared(text: str, signs: Iterable[int]) -> Bared | None:
+    """The text without needless escapes; None where it has none. ``signs``: the offsets of its signs, in order."""
     pieces: list[str] = []
     here, there = [0], [0]
     read = written = 0
@@ -76,10 +66,10 @@ def bared(text: str) -> Bared | None:
     return Bared("".join([*pieces, text[read:]]), here, there) if pieces else None
 
 
-def _needless(text: str, signs: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, str]]:
+def _needless(text: str, signs: Iterable[int]) -> Iterator[tuple[int, int, str]]:
     """Where such an escape begins and ends, and what it stands for."""
     read = 0
-    for _, sign, _ in signs:
+    for sign in signs:
         begin = _begin(text, sign)
         found = _ESCAPE.match(text, begin) if begin >= read else None
         if found is not None:

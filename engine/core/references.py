@@ -14,14 +14,17 @@ begins first counts, of two that begin together the longer (D17). A longer one t
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
+from engine.core import needless
 from engine.core.boundaries import stands_as_id
 from engine.core.chat import find_chat_keys
 from engine.core.identity import is_strong_id
-from engine.core.needless import Bared, bared
+from engine.core.needless import Bared
 from engine.core.spellings import Reference, Spelling, read
 from engine.core.targets import Target, Whole, anchors_of, targets_of
 
@@ -30,6 +33,8 @@ __all__ = ["Reference", "ReferenceFinder"]
 Span = tuple[int, int]
 
 _PAYLOAD = re.compile(r";base64,[A-Za-z0-9+/=]*(?:\\++/[A-Za-z0-9+/=]*)*")
+CHAT_SIGNS = frozenset(map("".join, product("oO", "mM", "-", "cC", "hH")))
+"""What ``custom-chat-widget`` holds, in whatever case, and ordinary pages hardly ever do."""
 _START, _END = itemgetter(0), itemgetter(1)
 
 
@@ -60,14 +65,24 @@ class ReferenceFinder:
 
     def find_on_page(self, texts: Sequence[str]) -> tuple[tuple[Reference, ...], ...]:
         """All references in each text of a page: a strong form id behind its place in one counts in all of them."""
-        scans = [self._search.find(text) for text in texts]
-        embedded = {found.identity for scan in scans for found in scan if found.identity.kind == "form"}
+        scans = [self._search.scan(text) for text in texts]
+        embedded = {found.identity for scan in scans for found in scan.found if found.identity.kind == "form"}
         new = [form for form in embedded if form.text not in self._forms and is_strong_id(form.text)]
         if new:
             # Embedded since the funnel was laid out: rare, and worth a search of its own.
             search = _Search([Whole(form, stands_as_id) for form in new])
-            scans = [[*scan, *search.find(text)] for text, scan in zip(texts, scans, strict=True)]
-        return tuple(_settled(text, scan) for text, scan in zip(texts, scans, strict=True))
+            for scan in scans:
+                scan.found += search.scan(scan.text).found
+        return tuple(_settled(scan) for scan in scans)
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What stands in a text, overlapping references among it, in no order."""
+
+    text: str
+    found: list[Reference]
+    may_have_chat: bool
 
 
 class _Search:
@@ -75,9 +90,11 @@ class _Search:
 
     def __init__(self, targets: Iterable[Target]) -> None:
         anchors = {anchor: found for anchor, found in anchors_of(targets).items() if _storable(anchor)}
+        signs = [sign for sign in (*needless.SIGNS, *CHAT_SIGNS) if sign not in anchors]
         self._targets = list(anchors.values())
-        self._first = AhoCorasick(anchors, matchkind=MatchKind.LeftmostLongest)
-        # Leftmost-longest is three times as fast as all matches, and tells one anchor where several overlap.
+        self._words = [*anchors, *signs]
+        # Leftmost-longest is faster than all matches, and tells one word where several overlap.
+        self._first = AhoCorasick(self._words, matchkind=MatchKind.LeftmostLongest, implementation=Implementation.DFA)
         self._all = AhoCorasick(anchors, implementation=Implementation.ContiguousNFA)
         self._longest = max(map(len, anchors), default=0)
         self._contested = {
@@ -86,25 +103,29 @@ class _Search:
             if len(self._all.find_matches_as_indexes(anchor, overlapping=True)) > 1
         }
 
-    def find(self, text: str) -> list[Reference]:
-        """All targets that stand in the text, overlapping ones among them, in no order."""
+    def scan(self, text: str) -> _Scan:
+        """All targets that stand in a text, whatever their spelling."""
         searched = _storable_text(text)
-        bare = bared(searched)
+        words = self._first.find_matches_as_indexes(searched)
+        signs = [(self._words[index], start) for index, start, _ in words if index >= len(self._targets)]
+        may_have_chat = any(sign in CHAT_SIGNS for sign, _ in signs)
+        bare = needless.bared(searched, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
         if bare is None:
-            return self._scan(searched)
-        found = (_in_place(text, reference, bare) for reference in self._scan(bare.text))
-        return [reference for reference in found if reference is not None]
+            return _Scan(text, self._standing(searched, words), may_have_chat)
+        standing = self._standing(bare.text, self._first.find_matches_as_indexes(bare.text))
+        found = [_in_place(text, reference, bare) for reference in standing]
+        return _Scan(text, [reference for reference in found if reference is not None], may_have_chat)
 
-    def _scan(self, text: str) -> list[Reference]:
+    def _standing(self, text: str, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
         found: list[Reference] = []
-        for index, start, end in self._first.find_matches_as_indexes(text):
+        for index, start, end in words:
             before = len(found)
-            for target, offset in self._targets[index]:
+            for target, offset in self._targets[index] if index < len(self._targets) else ():
                 reference = target.around(text, start, end, offset)
                 if reference is not None:
                     found.append(reference)
             if len(found) == before or index in self._contested:
-                # What overlaps the anchor may stand where it does not, or begin before it.
+                # What overlaps the word may stand where it does not, or begin before it.
                 found += self._overlapping(text, start, end)
         return found
 
@@ -128,9 +149,10 @@ def _in_place(text: str, found: Reference, bare: Bared) -> Reference | None:
     return Reference(start, end, identity, Spelling(identity.text, text[start:end], reading.chain))
 
 
-def _settled(text: str, found: list[Reference]) -> tuple[Reference, ...]:
+def _settled(scan: _Scan) -> tuple[Reference, ...]:
     """Of references that overlap the first, of equal beginnings the longest; chat keys before all others."""
-    chat = list(find_chat_keys(text))
+    text, found = scan.text, scan.found
+    chat = list(find_chat_keys(text)) if scan.may_have_chat else []
     closed = [(reference.start, reference.end) for reference in chat]
     if found and ";base64," in text:
         closed += [payload.span() for payload in _PAYLOAD.finditer(text)]

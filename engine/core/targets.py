@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_as_key
-from engine.core.escapes import HTML, JSON, PERCENT
+from engine.core.escapes import CSS, HTML, JSON, PERCENT
 from engine.core.identity import is_strong_id, is_strong_key
 from engine.core.model import Identity
 from engine.core.spellings import INTRODUCED, Chain, Reference, Spelling, read, source
@@ -27,6 +27,7 @@ _TELLING = 4
 """Characters: a shorter run stands everywhere."""
 _LONGEST_ESCAPE = 24
 _MOST_BEGINNINGS = 48
+_MOST_KNOWN = 16
 
 
 class Target(Protocol):
@@ -41,6 +42,17 @@ class Target(Protocol):
         ...
 
 
+class _Known(NamedTuple):
+    """An identity in a spelling, place and all, that was read before."""
+
+    before: int
+    """Offset of the anchor in it."""
+    written: str
+    own: int
+    """Offset of the identity in it, behind its place."""
+    spelling: Spelling
+
+
 class Whole:
     """An identity wherever it stands, or, where it is too weak for that, behind its place."""
 
@@ -49,26 +61,45 @@ class Whole:
         self.text = place + identity.text
         self._identity, self._stands, self._own, self._length = identity, stands, len(place), len(self.text)
         self._raw = Spelling(identity.text, identity.text)
+        # A page, and those beside it, spell an identity in few ways: what was read once is known again at a glance.
+        self._known: tuple[_Known, ...] = ()
 
     def words(self) -> list[tuple[str, int]]:
         """Its runs of plain characters."""
         return [(run[0], run.start()) for run in _RUN.finditer(self.text)]
 
     def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
-        """As it is, which is quickly told, else in whatever spelling."""
+        """As it is, in a known spelling, or in any other."""
         begin = start - offset
         if begin >= 0 and text.startswith(self.text, begin):
             stop = begin + self._length
             stands = self._stands(text, begin, stop)
             return Reference(begin + self._own, stop, self._identity, self._raw) if stands else None
+        for known in self._known:
+            begin = start - known.before
+            if begin >= 0 and text.startswith(known.written, begin):
+                return self._judged(text, begin, known)
+        read_off = self._read(text, start, end, offset)
+        return None if read_off is None else self._judged(text, start - read_off.before, read_off)
+
+    def _judged(self, text: str, begin: int, known: _Known) -> Reference | None:
+        stop = begin + len(known.written)
+        if not self._stands(text, begin, stop):
+            return None
+        return Reference(begin + known.own, stop, self._identity, known.spelling)
+
+    def _read(self, text: str, start: int, end: int, offset: int) -> _Known | None:
         found = _read_around(text, start, end, offset, self.text)
         if found is None:
             return None
         begin, ends, chain = found
         own, stop = ends[self._own - 1] if self._own else begin, ends[-1]
-        if not self._stands(text, begin, stop):
-            return None
-        return Reference(own, stop, self._identity, Spelling(self._identity.text, text[own:stop], chain))
+        spelling = Spelling(self._identity.text, text[own:stop], chain)
+        known = _Known(start - begin, text[begin:stop], own - begin, spelling)
+        # The digits of CSS end where no other goes on: what was read there may be less than what stands here.
+        if CSS not in chain and len(self._known) < _MOST_KNOWN:
+            self._known = (*self._known, known)
+        return known
 
 
 class InBucket:
