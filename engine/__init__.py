@@ -26,6 +26,7 @@ Around it:
 - ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``errors``)
 - ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests; ``local/keeper`` leaves them running
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
+  - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing
   - verify      ``upkeep/verify``     a clone proved against its original; ``upkeep/invariants`` says what sound is
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them

@@ -1,12 +1,9 @@
 """``verify``: proves a clone against its original, or lists what is wrong. Writes nothing."""
 
-from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from engine.cli.command import (
@@ -19,15 +16,14 @@ from engine.cli.command import (
     stderr_console,
     stdout_console,
 )
+from engine.cli.part_progress import PartProgress
 from engine.cli.services import check_services
 from engine.edges.mongo import reads
 from engine.edges.mongo.client import open_store
 
 if TYPE_CHECKING:
     from engine.settings import Settings
-    from engine.upkeep.verify import Part, Verification
-
-LINE_EVERY_S = 5.0
+    from engine.upkeep.verify import Verification
 
 
 @click.command(epilog=EPILOG)
@@ -56,49 +52,10 @@ def _verified(settings: "Settings", text: str) -> "Verification":
         if funnel is None:
             raise click.BadParameter(f"no clone has the id {text}", param_hint="CLONE")
         client, domain = Objects(settings.s3).client, settings.chat.preview_domain
-        with VerifyProgress(stderr_console()) as progress:
+        with PartProgress(stderr_console()) as progress:
             return prove(store, client, funnel["_id"], preview_domain=domain, watch=progress.show)
     finally:
         store.close()
-
-
-class VerifyProgress:
-    """Shows how far each part is: bars on a terminal, a line every few seconds elsewhere."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bars: dict[str, TaskID] = {}
-        self._next_line = monotonic() + LINE_EVERY_S
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was."""
-        self._progress.stop()
-
-    def show(self, part: "Part", done: int, total: int) -> None:
-        """Draw how far a part is."""
-        if self._console.is_terminal:
-            if part not in self._bars:
-                self._bars[part] = self._progress.add_task(part)
-            self._progress.update(self._bars[part], total=total, completed=done)
-        elif monotonic() >= self._next_line:
-            self._next_line = monotonic() + LINE_EVERY_S
-            self._console.print(f"{done} of {total} {part} checked", highlight=False)
 
 
 def _print(found: "Verification") -> None:

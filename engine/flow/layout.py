@@ -69,18 +69,39 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     pictures = structure.read_images(store, claim.original_id)
     images = plan_images(claim, pictures, made.images, settings.s3, parent_account)
     _make(store, claim, original, steps, images, made)
-    return Laid(
-        FunnelPlan(
-            claim=claim,
-            steps=tuple(_work(step) for step in steps if not step.done),
-            steps_total=len(steps),
-            steps_done=sum(step.done for step in steps),
-            ids=_id_map(claim, steps),
-            step_ids=tuple(step.step_id for step in steps),
-            images=images.works,
-            failures=images.failures,
-            chat=_chat(store, original, settings.chat.preview_domain),
-        )
+    return Laid(_funnel_plan(store, claim, original, steps, images, settings))
+
+
+def foresee(store: Store, claim: Claim, original: Document, settings: Settings) -> FunnelPlan:
+    """The plan of a clone of which nothing exists, under a claim that nobody holds. Writes nothing.
+
+    Raises:
+        StoreUnavailable: Trying again may help.
+    """
+    originals = _in_order(original, structure.read_original_steps(store, claim.original_id))
+    steps = _plan_steps(claim, originals, structure.Made([], {}, []))
+    images = plan_images(claim, structure.read_images(store, claim.original_id), [], settings.s3, None)
+    return _funnel_plan(store, claim, original, steps, images, settings)
+
+
+def _funnel_plan(
+    store: Store,
+    claim: Claim,
+    original: Document,
+    steps: Sequence[_PlannedStep],
+    images: PlannedImages,
+    settings: Settings,
+) -> FunnelPlan:
+    return FunnelPlan(
+        claim=claim,
+        steps=tuple(_work(step) for step in steps if not step.done),
+        steps_total=len(steps),
+        steps_done=sum(step.done for step in steps),
+        ids=_id_map(claim, steps),
+        step_ids=tuple(step.step_id for step in steps),
+        images=images.works,
+        failures=images.failures,
+        chat=_chat(store, original, settings.chat.preview_domain),
     )
 
 

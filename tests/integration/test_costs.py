@@ -4,31 +4,15 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from pymongo import monitoring
 
 from engine.edges.mongo.client import open_store
 from engine.flow.step import clone_step
 from engine.settings import Settings
+from tests.command_count import Commands
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import Workshop
 
 MOST_COMMANDS = 8
-
-
-class Commands(monitoring.CommandListener):
-    """Counts commands by name."""
-
-    def __init__(self) -> None:
-        self.names: Counter[str] = Counter()
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.names[event.command_name] += 1
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Counted at its start."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Counted at its start."""
 
 
 @pytest.mark.parametrize("chat", [False, True])

@@ -9,5 +9,6 @@
 - ``passes``      the record of each pass
 - ``requests``    asking for clones
 - ``indexes``     the engine's own and the shared collections' indexes
+- ``planning``    what ``plan`` asks beyond them: sizes, names of forms
 - ``reads``       what people look at; never used for a decision
 """

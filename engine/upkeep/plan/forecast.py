@@ -1,0 +1,200 @@
+"""What a clone of a funnel would do: the layout's own plan, the steps' own reading, and no write.
+
+The funnel is planned as the layout would plan it for a clone that nobody has asked for, and its pages are read as a
+step reads them, so that what is told here is what the engine does, not what somebody thinks that it does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.core.identity import form_secret_id, is_strong_id, is_strong_key, text_of
+from engine.core.model import Claim, CopyOrder, CopyOutcome, FunnelPlan, Identity, Rejected
+from engine.edges.mongo import planning, structure
+from engine.edges.mongo.client import Document, Store
+from engine.edges.mongo.codec import new_id
+from engine.edges.s3 import Objects
+from engine.flow.ancestry import obstacle
+from engine.flow.context import FunnelContext
+from engine.flow.layout import foresee
+from engine.settings import Settings
+from engine.upkeep.plan.costs import FunnelUse, copy_requests, funnel_commands, page_commands
+from engine.upkeep.plan.limits import Sizes
+from engine.upkeep.plan.objects import Seen, look_at
+from engine.upkeep.plan.outside import Outside
+from engine.upkeep.plan.pages import PagesSurvey, embedded_forms
+from engine.upkeep.plan.problems import Kind, Problems
+from engine.upkeep.plan.told import ClonePlan, Expected, FormLine, ImagesTold, StepLine
+
+Part = Literal["forms", "objects", "pages"]
+Watch = Callable[[Part, int, int], None]
+
+
+def _nobody(_part: Part, _done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+def plan_clone(
+    store: Store, objects: Objects, settings: Settings, original_id: Any, watch: Watch = _nobody
+) -> ClonePlan | None:
+    """Tell what a clone of a funnel, for its own account, would do; None where there is no such funnel.
+
+    Reads every page twice, one at a time, and the head of every image. Writes nothing; safe to repeat.
+
+    Args:
+        store: The product's database.
+        objects: The object store.
+        settings: Those of the passes to come: the preview domain, the bucket, limits of copies.
+        original_id: ``_id`` of the funnel.
+        watch: Hears (part, how many are done, how many there are), from one thread.
+
+    Raises:
+        StoreUnavailable, ObjectStoreUnavailable, PlanOutdated: Trying again may help.
+        OriginalStepMissing: A page was deleted meanwhile.
+    """
+    original = structure.read_funnel(store, original_id)
+    if original is None:
+        return None
+    claim = Claim(new_id(), original["_id"], original.get("account_id"), epoch=1, run=1, attempt=1, pass_id="")
+    problems = Problems()
+    _check_original(store, claim, original, problems)
+    plan = foresee(store, claim, original, settings)
+    _check_structure(original, plan, problems)
+    seen = list(look_at(objects, plan.images, lambda done, total: watch("objects", done, total)))
+    for found in seen:
+        if found.trouble is not None:
+            problems.add(found.trouble, f"{found.image.bucket}/{found.image.source_key}", found.reason)
+    forms = _forms(store, plan, problems, watch)
+    survey = _survey(store, plan, settings, seen, forms, problems, watch)
+    return _told(original, plan, settings, seen, forms, survey)
+
+
+@dataclass(frozen=True, slots=True)
+class _NoCopier:
+    """A plan copies nothing."""
+
+    def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
+        raise NotImplementedError(f"{len(orders)} copies within {deadline_s} s")
+
+
+def _check_original(store: Store, claim: Claim, original: Document, problems: Problems) -> None:
+    hindrance = obstacle(store, claim, original)
+    if hindrance is not None:
+        kind: Kind = "original_parked" if isinstance(hindrance, Rejected) else "original_unfinished"
+        problems.add(kind, f"funnels/{claim.original_id}", hindrance.reason)
+
+
+def _check_structure(original: Document, plan: FunnelPlan, problems: Problems) -> None:
+    """Pages that are gone, records without keys, and identities that are too weak to be told by themselves."""
+    listed = original.get("steps")
+    there = {repr(work.original_id) for work in plan.steps}
+    for step_id in listed if isinstance(listed, list) else []:
+        if repr(step_id) not in there:
+            problems.add(
+                "step_missing", f"funnel.step/{step_id}", "the funnel's steps name it, and it has no such page"
+            )
+    for failure in plan.failures:
+        problems.add("image_without_key", f"sites_images/{failure.source}", failure.reason)
+    places = {text_of(plan.claim.original_id): "funnels"}
+    for text in plan.ids:
+        if not is_strong_id(text):
+            detail = "the id is short: only behind funnel/ and step/ it is replaced"
+            problems.add("weak_identity", f"{places.get(text, 'funnel.step')}/{text}", detail)
+    for image in plan.images:
+        if not is_strong_key(image.source_key):
+            detail = "the key is short: only in the object's URL it is replaced"
+            problems.add("weak_identity", f"{image.bucket}/{image.source_key}", detail)
+
+
+def _forms(store: Store, plan: FunnelPlan, problems: Problems, watch: Watch) -> tuple[FormLine, ...]:
+    embedding = embedded_forms(store, plan.steps, lambda done, total: watch("forms", done, total))
+    names = planning.form_names(store, list(embedding))
+    for secret in embedding:
+        if secret not in names:
+            problems.add("form_missing", f"forms/{secret}", "no form has this id: its reference stays")
+        elif not is_strong_id(secret):
+            detail = "the id is short: only behind userform/ it is replaced"
+            problems.add("weak_identity", f"forms/{secret}", detail)
+    return tuple(FormLine(secret, names.get(secret), count) for secret, count in embedding.items())
+
+
+def _survey(
+    store: Store,
+    plan: FunnelPlan,
+    settings: Settings,
+    seen: Sequence[Seen],
+    forms: Sequence[FormLine],
+    problems: Problems,
+    watch: Watch,
+) -> PagesSurvey:
+    context = FunnelContext.of(plan, store, _NoCopier(), settings.copy.deadline_seconds)
+    step_ids = [work.original_id for work in plan.steps]
+    survey = PagesSurvey(
+        context=context,
+        replacements={**context.ids, **_replacements(plan, seen, forms)},
+        sizes=Sizes(planning.measure_pages(store, step_ids), planning.measure_components(store, step_ids)),
+        outside=Outside.of(plan, [form.form_secret_id for form in forms]),
+        problems=problems,
+    )
+    for done, work in enumerate(plan.steps, start=1):
+        survey.read(work)
+        watch("pages", done, len(plan.steps))
+    return survey
+
+
+def _replacements(plan: FunnelPlan, seen: Sequence[Seen], forms: Sequence[FormLine]) -> Mapping[Identity, str]:
+    """Of images and forms: what is missing stays."""
+    return {
+        **{Identity("image", s.image.source_key): s.image.key for s in seen if s.trouble is None},
+        **{
+            Identity("form", form.form_secret_id): form_secret_id(plan.claim.funnel_id, form.form_secret_id)
+            for form in forms
+            if form.name is not None
+        },
+    }
+
+
+def _told(
+    original: Document,
+    plan: FunnelPlan,
+    settings: Settings,
+    seen: Sequence[Seen],
+    forms: tuple[FormLine, ...],
+    survey: PagesSurvey,
+) -> ClonePlan:
+    standing = [found for found in seen if found.trouble is None]
+    use = FunnelUse(
+        image_records=len(plan.images) + len(plan.failures),
+        images=len(plan.images),
+        images_left=sum(image.source_key not in survey.shown for image in plan.images),
+        images_failed=len(seen) - len(standing),
+        chat=plan.chat.enabled and bool(plan.chat.domain),
+    )
+    object_bytes = sum(found.size_bytes or 0 for found in standing)
+    sizes = survey.sizes
+    return ClonePlan(
+        funnel_id=plan.claim.original_id,
+        name=str(original.get("name", "")),
+        steps=tuple(
+            StepLine(w.original_id, w.name, sizes.html(w).text_bytes, sizes.components(w).text_bytes)
+            for w in plan.steps
+        ),
+        images=ImagesTold(
+            count=len(seen),
+            bytes=object_bytes,
+            bytes_recorded=sum(image.size_bytes or 0 for image in plan.images),
+            missing=sum(found.trouble == "image_missing" for found in seen),
+        ),
+        forms=forms,
+        references={kind: dict(found.most_common()) for kind, found in sorted(survey.references.items())},
+        outside_references=survey.outside.references(),
+        problems=tuple(sorted(survey.problems.found)),
+        expected=Expected(
+            copies=len(standing),
+            not_copied=len(seen) - len(standing),
+            requests=sum(copy_requests(found, settings.copy) for found in seen),
+            bytes=object_bytes,
+            funnel_commands=funnel_commands(use, survey.uses),
+            step_commands=sum(map(page_commands, survey.uses)),
+        ),
+    )
