@@ -1,6 +1,7 @@
 """``plan``: what a clone of a funnel would do, and what is in its way. Writes nothing.
 
 - ``forecast``  the way through: the layout's plan, objects, forms, pages
+- ``original``  what is wrong before any page is read
 - ``objects``   the object behind each image
 - ``pages``     each page read as a step reads it
 - ``outside``   what leads out of the funnel

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from engine.core.copying import byte_ranges, part_size_bytes
+from engine.core.copying import byte_ranges, is_bucket_name, part_size_bytes
 from engine.edges.mongo.structure import BATCH_DOCUMENTS
 from engine.settings import CopySettings
 from engine.upkeep.plan.objects import Seen
@@ -84,7 +84,9 @@ def _cursor(documents: int) -> int:
 
 
 def copy_requests(seen: Seen, copy: CopySettings) -> int:
-    """Requests that one image takes; an object that is gone is asked for in vain."""
+    """Requests that one image takes; an object that is gone is asked for in vain, a bucket that can be none is not."""
+    if not is_bucket_name(seen.image.bucket):
+        return 0
     size_bytes = seen.size_bytes
     recorded = seen.image.size_bytes or 0
     if size_bytes is None or max(size_bytes, recorded) <= copy.multipart_threshold_bytes:

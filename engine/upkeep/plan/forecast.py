@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.core.identity import form_secret_id, is_strong_id, is_strong_key, text_of
-from engine.core.model import Claim, CopyOrder, CopyOutcome, FunnelPlan, Identity, Rejected
+from engine.core.identity import form_secret_id, is_strong_id
+from engine.core.model import Claim, CopyOrder, CopyOutcome, FunnelPlan, Identity
 from engine.edges.mongo import planning, structure
 from engine.edges.mongo.client import Document, Store
 from engine.edges.mongo.codec import new_id
 from engine.edges.s3 import Objects
-from engine.flow.ancestry import obstacle
 from engine.flow.context import FunnelContext
 from engine.flow.layout import foresee
 from engine.settings import Settings
 from engine.upkeep.plan.costs import FunnelUse, copy_requests, funnel_commands, page_commands
 from engine.upkeep.plan.limits import Sizes
 from engine.upkeep.plan.objects import Seen, look_at
+from engine.upkeep.plan.original import check_original, check_structure
 from engine.upkeep.plan.outside import Outside
 from engine.upkeep.plan.pages import PagesSurvey, embedded_forms
-from engine.upkeep.plan.problems import Kind, Problems
+from engine.upkeep.plan.problems import Problems
 from engine.upkeep.plan.told import ClonePlan, Expected, FormLine, ImagesTold, StepLine
 
 Part = Literal["forms", "objects", "pages"]
@@ -57,9 +57,9 @@ def plan_clone(
         return None
     claim = Claim(new_id(), original["_id"], original.get("account_id"), epoch=1, run=1, attempt=1, pass_id="")
     problems = Problems()
-    _check_original(store, claim, original, problems)
+    check_original(store, claim, original, problems)
     plan = foresee(store, claim, original, settings)
-    _check_structure(original, plan, problems)
+    check_structure(original, plan, problems)
     seen = list(look_at(objects, plan.images, lambda done, total: watch("objects", done, total)))
     for found in seen:
         if found.trouble is not None:
@@ -75,35 +75,6 @@ class _NoCopier:
 
     def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
         raise NotImplementedError(f"{len(orders)} copies within {deadline_s} s")
-
-
-def _check_original(store: Store, claim: Claim, original: Document, problems: Problems) -> None:
-    hindrance = obstacle(store, claim, original)
-    if hindrance is not None:
-        kind: Kind = "original_parked" if isinstance(hindrance, Rejected) else "original_unfinished"
-        problems.add(kind, f"funnels/{claim.original_id}", hindrance.reason)
-
-
-def _check_structure(original: Document, plan: FunnelPlan, problems: Problems) -> None:
-    """Pages that are gone, records without keys, and identities that are too weak to be told by themselves."""
-    listed = original.get("steps")
-    there = {repr(work.original_id) for work in plan.steps}
-    for step_id in listed if isinstance(listed, list) else []:
-        if repr(step_id) not in there:
-            problems.add(
-                "step_missing", f"funnel.step/{step_id}", "the funnel's steps name it, and it has no such page"
-            )
-    for failure in plan.failures:
-        problems.add("image_without_key", f"sites_images/{failure.source}", failure.reason)
-    places = {text_of(plan.claim.original_id): "funnels"}
-    for text in plan.ids:
-        if not is_strong_id(text):
-            detail = "the id is short: only behind funnel/ and step/ it is replaced"
-            problems.add("weak_identity", f"{places.get(text, 'funnel.step')}/{text}", detail)
-    for image in plan.images:
-        if not is_strong_key(image.source_key):
-            detail = "the key is short: only in the object's URL it is replaced"
-            problems.add("weak_identity", f"{image.bucket}/{image.source_key}", detail)
 
 
 def _forms(store: Store, plan: FunnelPlan, problems: Problems, watch: Watch) -> tuple[FormLine, ...]:
@@ -162,15 +133,6 @@ def _told(
     forms: tuple[FormLine, ...],
     survey: PagesSurvey,
 ) -> ClonePlan:
-    standing = [found for found in seen if found.trouble is None]
-    use = FunnelUse(
-        image_records=len(plan.images) + len(plan.failures),
-        images=len(plan.images),
-        images_left=sum(image.source_key not in survey.shown for image in plan.images),
-        images_failed=len(seen) - len(standing),
-        chat=plan.chat.enabled and bool(plan.chat.domain),
-    )
-    object_bytes = sum(found.size_bytes or 0 for found in standing)
     sizes = survey.sizes
     return ClonePlan(
         funnel_id=plan.claim.original_id,
@@ -181,7 +143,7 @@ def _told(
         ),
         images=ImagesTold(
             count=len(seen),
-            bytes=object_bytes,
+            bytes=_bytes(seen),
             bytes_recorded=sum(image.size_bytes or 0 for image in plan.images),
             missing=sum(found.trouble == "image_missing" for found in seen),
         ),
@@ -189,12 +151,28 @@ def _told(
         references={kind: dict(found.most_common()) for kind, found in sorted(survey.references.items())},
         outside_references=survey.outside.references(),
         problems=tuple(sorted(survey.problems.found)),
-        expected=Expected(
-            copies=len(standing),
-            not_copied=len(seen) - len(standing),
-            requests=sum(copy_requests(found, settings.copy) for found in seen),
-            bytes=object_bytes,
-            funnel_commands=funnel_commands(use, survey.uses),
-            step_commands=sum(map(page_commands, survey.uses)),
-        ),
+        expected=_expected(plan, settings, seen, survey),
     )
+
+
+def _expected(plan: FunnelPlan, settings: Settings, seen: Sequence[Seen], survey: PagesSurvey) -> Expected:
+    standing = sum(found.trouble is None for found in seen)
+    use = FunnelUse(
+        image_records=len(plan.images) + len(plan.failures),
+        images=len(plan.images),
+        images_left=sum(image.source_key not in survey.shown for image in plan.images),
+        images_failed=len(seen) - standing,
+        chat=plan.chat.enabled and bool(plan.chat.domain),
+    )
+    return Expected(
+        copies=standing,
+        not_copied=len(seen) - standing,
+        requests=sum(copy_requests(found, settings.copy) for found in seen),
+        bytes=_bytes(seen),
+        funnel_commands=funnel_commands(use, survey.uses),
+        step_commands=sum(map(page_commands, survey.uses)),
+    )
+
+
+def _bytes(seen: Sequence[Seen]) -> int:
+    return sum(found.size_bytes or 0 for found in seen)
