@@ -148,6 +148,14 @@ def test_two_records_of_one_key_are_one_image(small: Original) -> None:
     assert (small.plan().images.count, small.plan().expected.copies) == (3, 3)
 
 
+def test_of_two_forms_with_one_id_and_two_components_documents_the_oldest_counts_as_in_a_clone(small: Original) -> None:
+    form, tree = small.one("forms"), small.one("funnel.step.components", funnel_id=small.id)
+    before = small.plan()
+    small.db["forms"].insert_one({**form, "_id": ObjectId(), "form_name": "A later one"})
+    small.db["funnel.step.components"].insert_one({**tree, "_id": ObjectId(), "components": "[]"})
+    assert small.plan() == before
+
+
 def test_references_of_other_funnels_and_of_none_are_told_with_their_pages(small: Original) -> None:
     other = Original(small.store, small.s3, small.settings, **SMALL)
     record = other.image()
@@ -435,6 +443,7 @@ def test_a_clone_sends_no_more_than_planned_and_little_less(
         listening.close()
     planned = expected.funnel_commands + expected.step_commands
     assert sent <= planned <= 1.2 * sent, commands.names
+    assert size["forms"] or planned == sent, "but for forms, which the first of several pages makes, it is exact"
     assert expected.requests == workshop.copier.issued() == expected.copies + expected.not_copied
 
 
@@ -538,3 +547,9 @@ def test_an_unknown_id_ends_with_2_and_says_so(small: Original, tmp_path: Path) 
     done = _run(small, tmp_path, "64a1f0c2e4b0a1b2c3d4e5f6", "--json")
     assert done.returncode == 2
     assert "no funnel has the id 64a1f0c2e4b0a1b2c3d4e5f6" in json.loads(done.stdout)["error"]
+
+
+def test_an_s3_that_does_not_answer_ends_with_3_and_is_named(small: Original, tmp_path: Path) -> None:
+    done = _run(small, tmp_path, str(small.id), "s3.endpoint_url=http://127.0.0.1:9")
+    assert done.returncode == 3, done.stderr
+    assert "s3.endpoint_url" in done.stderr
