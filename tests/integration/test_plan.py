@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 from bson import ObjectId
 
+from engine.core.errors import PlanOutdated
 from engine.core.model import ImageWork
 from engine.edges.mongo.client import Store, open_store
 from engine.edges.s3 import Objects
@@ -185,6 +186,15 @@ def test_whoever_watches_hears_of_every_part(small: Original) -> None:
     plan_clone(small.store, Objects(small.settings.s3), small.settings, small.id, lambda *stage: stages.append(stage))
     assert stages == [*(("objects", n, 3) for n in (1, 2, 3)), *(("forms", n, 2) for n in (1, 2)),
                       *(("pages", n, 2) for n in (1, 2))]  # fmt: skip
+
+
+def test_a_page_that_is_edited_meanwhile_asks_for_another_try(small: Original) -> None:
+    def edit(part: str, _done: int, _total: int) -> None:
+        if part == "forms":
+            small.change("funnel.step", small.step(), version=1)
+
+    with pytest.raises(PlanOutdated, match=str(small.step()["_id"])):
+        plan_clone(small.store, Objects(small.settings.s3), small.settings, small.id, edit)
 
 
 def test_a_plan_writes_nothing(full: Original) -> None:
