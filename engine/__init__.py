@@ -28,6 +28,7 @@ Around it:
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
   - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing
   - verify      ``upkeep/verify``     a clone proved against its original; ``upkeep/invariants`` says what sound is
+  - repair      ``upkeep/repair``     a clone of the old system mended; ``edges/mongo/repair`` compares and sets
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name

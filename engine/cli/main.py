@@ -13,6 +13,7 @@ from engine.cli.down import down
 from engine.cli.import_funnel import import_funnel
 from engine.cli.init import init
 from engine.cli.plan import plan
+from engine.cli.repair import repair
 from engine.cli.request import request
 from engine.cli.run_pass import run_pass
 from engine.cli.status import status
@@ -41,7 +42,7 @@ def cli() -> None:
     """Group the commands."""
 
 
-for command in (demo, down, import_funnel, init, plan, request, run_pass, status, submit, verify):
+for command in (demo, down, import_funnel, init, plan, repair, request, run_pass, status, submit, verify):
     cli.add_command(command)
 
 

@@ -1,0 +1,75 @@
+"""``repair``: moves what a clone still has of its original to its own parts, on the texts as they are now.
+
+Made for clones of the system that this one replaces; a clone of the engine is in need of nothing, or mended as well.
+
+- ``survey``  both funnels' structure, read once: what is the original's, what is the clone's own
+- ``spoiled`` keys that one replacement after another has broken
+- ``images``  the clone's image for each of the original's that it still shows; copied where there is none
+- ``page``    one page: find, gather, rewrite once, compare and set
+- ``report``  what was done, or would be
+
+Effects come in an order that is safe to break off anywhere: an object, its record, then the page that refers to it,
+its forms in the same transaction. Every identity is derived, so a run after a broken one makes what that would have.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.core.errors import ClaimLost
+from engine.edges.mongo.client import Store
+from engine.edges.s3 import Objects
+from engine.flow.copier import Copier
+from engine.settings import Settings
+from engine.upkeep.repair.images import ImageMover
+from engine.upkeep.repair.page import mend_page
+from engine.upkeep.repair.report import CopiedForm, PageReport, Repair
+from engine.upkeep.repair.survey import survey
+
+__all__ = ["Repair", "repair"]
+
+
+def repair(
+    store: Store,
+    objects: Objects,
+    copier: Copier,
+    clone: dict[str, Any],
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    watch: Callable[[int, int], None] | None = None,
+) -> Repair:
+    """Mend a clone, a page at a time. Safe to repeat, and beside users who edit it: their edits are never overwritten.
+
+    Args:
+        store: The product's database.
+        objects: Looks at objects.
+        copier: Copies them.
+        clone: The clone's funnel; it has an ``original_funnel_id``.
+        settings: Of S3, of copies, and whose token a chat widget gets.
+        dry_run: Write nothing, and tell what would be done.
+        watch: Hears (pages done, pages in all).
+
+    Raises:
+        PermanentError: The clone is asked for or in work, or its original is gone; nothing was written.
+        StoreUnavailable: MongoDB is away; trying again may help.
+        ObjectStoreUnavailable: S3 is; trying again may help.
+        AccessDenied: The credentials or rights do not suffice.
+    """
+    surveyed = survey(store, clone, copier, settings)
+    mover = ImageMover(surveyed, objects, settings.s3, dry_run=dry_run)
+    pages: list[PageReport] = []
+    forms: dict[CopiedForm, None] = {}
+    problems: list[str] = []
+    for done, step_id in enumerate(surveyed.step_ids, start=1):
+        try:
+            mended = mend_page(surveyed, mover, step_id, dry_run=dry_run)
+        except ClaimLost as error:
+            problems.append(f"{error}: stopped there")
+            break
+        problems += mended.problems
+        forms.update(dict.fromkeys(mended.forms))
+        if mended.moves:
+            pages.append(PageReport(step_id, mended.moves))
+        if watch is not None:
+            watch(done, len(surveyed.step_ids))
+    return Repair(clone["_id"], dry_run, pages, mover.copied, list(forms), problems)

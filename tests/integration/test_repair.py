@@ -1,0 +1,482 @@
+"""``repair``: clones that the old system made, with its defects, are mended; what is right, or edited, stays."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from bson import ObjectId
+
+from engine.core.errors import PermanentError
+from engine.core.identity import form_secret_id, object_key
+from engine.core.model import CopyOrder, CopyOutcome
+from engine.edges.mongo.client import Store
+from engine.edges.s3 import InProcessCopier, Objects
+from engine.settings import ChatSettings, Settings
+from engine.upkeep.invariants import examine
+from engine.upkeep.repair import Repair, repair
+from engine.upkeep.repair.spoiled import spoiled_keys
+from tests.funnel_pages import ORIGINAL_CHAT_KEY
+from tests.funnels import PREVIEW_DOMAIN, TOKEN, build_funnel, request_clone
+from tests.in_process import Workshop
+from tests.old_cloner import OldCloner
+
+MENDED = {"reference_left", "reference_wrong", "text_changed", "chat_key", "form_missing", "object_missing"}
+CHAT_BEFORE = f'api-key="{ORIGINAL_CHAT_KEY}" custom-chat-widget="true"'
+CHAT_IN_THE_OLD_ORDER = f'custom-chat-widget="true" api-key="{ORIGINAL_CHAT_KEY}"'
+
+
+class OldScene:
+    """An original of awkward pages, and a clone of it as the old system left it, in another account."""
+
+    def __init__(
+        self, store: Store, s3: Any, settings: Settings, old_domain: str = PREVIEW_DOMAIN, *, forgetful: bool = False
+    ) -> None:
+        self.store, self.db, self.s3, self.settings = store, store.db, s3, settings
+        self.original_id = build_funnel(
+            self.db,
+            s3,
+            settings.s3.bucket,
+            steps=4,
+            images=9,
+            image_bytes=500,
+            html_bytes=6_000,
+            components_bytes=6_000,
+            chat=True,
+        )
+        self.account = ObjectId()
+        self.db["_accounts"].insert_one({"_id": self.account})
+        # The account has a logo already: by its name the original's counts as copied (D10).
+        self.db["sites_images"].insert_one({"account_id": self.account, "fileName": "logo.svg", "key": "own/logo.svg"})
+        first = self.original_step(0)
+        html = first["raw_html"].replace(CHAT_BEFORE, CHAT_IN_THE_OLD_ORDER)
+        self.db["funnel.step"].update_one({"_id": first["_id"]}, {"$set": {"raw_html": html}})
+        self.clone_id = request_clone(self.db, self.original_id, self.account)
+        OldCloner(self.db, s3, self.clone_id, old_domain, forgetful=forgetful).clone()
+
+    def original_step(self, place: int) -> dict[str, Any]:
+        return list(self.db["funnel.step"].find({"funnel_id": self.original_id}).sort("_id", 1))[place]
+
+    def step(self, place: int) -> dict[str, Any]:
+        return self.one("funnel.step", funnel_id=self.clone_id, original_step_id=self.original_step(place)["_id"])
+
+    def one(self, collection: str, **query: Any) -> dict[str, Any]:
+        found = self.db[collection].find_one(query, sort=[("_id", 1)])
+        assert found is not None
+        return found
+
+    def write(self, place: int, html: str) -> None:
+        self.db["funnel.step"].update_one({"_id": self.step(place)["_id"]}, {"$set": {"raw_html": html}})
+
+    def append(self, place: int, html: str) -> None:
+        self.write(place, self.step(place)["raw_html"] + html)
+
+    def repair(self, *, dry_run: bool = False, copier: Any = None, settings: Settings | None = None) -> Repair:
+        given = settings or self.settings
+        clone = self.one("funnels", _id=self.clone_id)
+        copier = copier or InProcessCopier(given.s3, given.copy)
+        return repair(self.store, Objects(given.s3), copier, clone, given, dry_run=dry_run)
+
+    def kinds(self) -> set[str]:
+        found = examine(self.db, self.s3, self.clone_id, preview_domain=PREVIEW_DOMAIN)
+        return {violation.kind for violation in found.violations}
+
+    def everything(self) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        documents = {name: list(self.db[name].find().sort("_id", 1)) for name in self.db.list_collection_names()}
+        listed = self.s3.list_objects_v2(Bucket=self.settings.s3.bucket).get("Contents", [])
+        return documents, [(entry["Key"], str(entry["LastModified"])) for entry in listed]
+
+    def texts(self) -> str:
+        steps = self.db["funnel.step"].find({"funnel_id": self.clone_id})
+        trees = self.db["funnel.step.components"].find({"funnel_id": self.clone_id})
+        return "\n".join([*(step["raw_html"] or "" for step in steps), *(tree["components"] for tree in trees)])
+
+
+@pytest.fixture
+def scene(store: Store, s3: Any, settings: Settings) -> OldScene:
+    return OldScene(store, s3, settings)
+
+
+class EditingCopier:
+    """Copies, and lets somebody edit meanwhile."""
+
+    def __init__(self, settings: Settings, edit: Callable[[], object]) -> None:
+        self.copier, self.edit = InProcessCopier(settings.s3, settings.copy), edit
+
+    def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
+        outcomes = self.copier.copy(orders, deadline_s)
+        self.edit()
+        return outcomes
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["all its replacements", "d13 replacements lost"])
+@pytest.mark.parametrize("old_domain", [PREVIEW_DOMAIN, "no.example.com"], ids=["with a token", "d12 undefined"])
+def test_a_clone_of_the_old_system_is_mended(
+    store: Store, s3: Any, settings: Settings, *, forgetful: bool, old_domain: str
+) -> None:
+    scene = OldScene(store, s3, settings, old_domain, forgetful=forgetful)
+    assert ('api-key="undefined"' in scene.texts()) is (old_domain != PREVIEW_DOMAIN)
+    assert {"reference_left", "chat_key"} <= scene.kinds()
+    done = scene.repair()
+    assert (done.problems, done.whole) == ([], True)
+    assert scene.kinds() & MENDED == set()
+    assert str(scene.original_id) not in scene.texts()
+    again = scene.repair()
+    assert (again.pages, again.images, again.forms, again.problems) == ([], [], [], [])
+
+
+def test_d8_links_to_other_pages_lead_to_the_clones(scene: OldScene) -> None:
+    others = [str(scene.original_step(place)["_id"]) for place in range(1, 4)]
+    assert all(other in scene.step(0)["raw_html"] for other in others)
+    scene.repair()
+    html = scene.step(0)["raw_html"]
+    assert [other for other in others if other in html] == []
+    assert all(f"/funnel/{scene.clone_id}/step/{scene.step(place)['_id']}" in html for place in range(4))
+
+
+def test_d10_images_that_were_never_copied_are_copied_as_the_engine_would(scene: OldScene) -> None:
+    lacking = scene.one("sites_images", ref_id=scene.original_id, fileName="logo.svg")
+    assert scene.db["sites_images"].find_one({"ref_id": scene.clone_id, "source_key": lacking["key"]}) is None
+    done = scene.repair()
+    record = scene.one("sites_images", ref_id=scene.clone_id, source_key=lacking["key"])
+    assert record["key"] == object_key(scene.clone_id, lacking["key"], "logo.svg")
+    assert (record["uploaded"], record["account_id"]) == (True, scene.account)
+    assert record["clone"] == {"funnel_id": scene.clone_id, "source_id": lacking["_id"], "epoch": 0}
+    assert [(image.source, image.target, image.bytes) for image in done.images] == [
+        (lacking["key"], record["key"], 500)
+    ]
+    assert scene.s3.head_object(Bucket=scene.settings.s3.bucket, Key=record["key"])["ContentLength"] == 500
+
+
+def test_d9_of_two_copies_the_older_whose_object_stands_is_taken(scene: OldScene) -> None:
+    original = scene.one("sites_images", ref_id=scene.original_id, fileName="plain.jpg")
+    query = {"ref_id": scene.clone_id, "source_key": original["key"]}
+    older, younger = scene.db["sites_images"].find(query).sort("_id", 1)
+    for page, lost in ((0, None), (1, older["key"])):
+        if lost:
+            scene.s3.delete_object(Bucket=scene.settings.s3.bucket, Key=lost)
+        scene.write(page, f"<img src='/{original['key']}'>")
+    done = scene.repair()
+    assert done.problems == []
+    assert [scene.step(page)["raw_html"] for page in (0, 1)] == [f"<img src='/{younger['key']}'>"] * 2
+
+
+def test_a_lost_object_that_the_clones_pages_show_is_copied_again(scene: OldScene) -> None:
+    scene.repair()
+    record = scene.one("sites_images", ref_id=scene.clone_id, fileName="plain.jpg")
+    scene.write(0, record["key"])
+    scene.s3.delete_object(Bucket=scene.settings.s3.bucket, Key=record["key"])
+    done = scene.repair()
+    assert [image.target for image in done.images] == [record["key"]]
+    assert (done.pages, done.problems) == ([], [])
+    assert scene.s3.head_object(Bucket=scene.settings.s3.bucket, Key=record["key"])["ContentLength"] == 500
+
+
+def test_d11_forms_are_copied_once_and_replaced_wherever_they_stand(scene: OldScene) -> None:
+    secret = scene.one("forms")["form_secret_id"]
+    new = form_secret_id(scene.clone_id, secret)
+    for place in (1, 2):
+        scene.append(place, f"<iframe src='/userform/{secret}'></iframe><i data-form='{secret}'>")
+    done = scene.repair()
+    assert secret in {form.source for form in done.forms}
+    assert secret not in scene.texts()
+    assert scene.step(1)["raw_html"].endswith(f"<iframe src='/userform/{new}'></iframe><i data-form='{new}'>")
+    (made,) = scene.db["forms"].find({"form_secret_id": new})
+    assert made["account_id"] == scene.account
+    assert scene.db["forms"].count_documents({"clone.funnel_id": scene.clone_id}) == len(done.forms)
+
+
+def test_d12_an_unknown_chat_key_becomes_the_token_and_a_known_one_stays(scene: OldScene) -> None:
+    scene.db["support_tokens"].insert_one({"domain": "shop.example.com", "token": "its-own-token"})
+    widget = '<script api-key="{}" custom-chat-widget="true"></script>'
+    keys = ["undefined", "", "its-own-token", TOKEN, ORIGINAL_CHAT_KEY, "nobody's"]
+    scene.write(0, "".join(map(widget.format, keys)))
+    scene.repair()
+    wanted = [TOKEN, TOKEN, "its-own-token", TOKEN, TOKEN, TOKEN]
+    assert scene.step(0)["raw_html"] == "".join(map(widget.format, wanted))
+
+
+@pytest.mark.parametrize("domain", ["", "unknown.example.com"])
+def test_without_a_token_the_key_becomes_empty_and_is_told(scene: OldScene, domain: str) -> None:
+    settings = replace(scene.settings, chat=ChatSettings(preview_domain=domain))
+    for _ in range(2):
+        done = scene.repair(settings=settings)
+        assert ORIGINAL_CHAT_KEY not in scene.texts()
+        assert len(done.problems) > 0
+        assert all("chat: " in problem for problem in done.problems)
+    assert done.pages == []
+
+
+def test_chat_keys_stay_where_the_original_has_no_widget(scene: OldScene) -> None:
+    scene.db["funnels"].update_one({"_id": scene.original_id}, {"$set": {"live_chat_widget": False}})
+    scene.repair()
+    assert ORIGINAL_CHAT_KEY in scene.texts()
+
+
+def test_d17_a_key_that_was_spoiled_by_a_shorter_one_is_set_right(scene: OldScene) -> None:
+    short, long = (scene.db["sites_images"].find({"ref_id": scene.original_id}).sort("_id", 1)[n] for n in (0, 2))
+    assert long["key"] == short["key"] + ".webp"
+    copies = list(scene.db["sites_images"].find({"ref_id": scene.clone_id, "source_key": short["key"]}))
+    spoiled = [copy["key"] + ".webp" for copy in copies]
+    assert any(key in scene.texts() for key in spoiled)
+    scene.repair()
+    assert [key for key in spoiled if key in scene.texts()] == []
+
+
+def test_d18_each_spelling_is_told_and_kept(scene: OldScene) -> None:
+    image = scene.one("sites_images", ref_id=scene.original_id, fileName="team photo.png")
+    copy = scene.one("sites_images", ref_id=scene.clone_id, source_key=image["key"])
+    scene.write(0, f"<img src='/{image['key'].replace(' ', '%20')}'><img alt='{image['key']}'>")
+    done = scene.repair()
+    assert scene.step(0)["raw_html"] == f"<img src='/{copy['key'].replace(' ', '%20')}'><img alt='{copy['key']}'>"
+    (page,) = [page for page in done.pages if page.step_id == scene.step(0)["_id"]]
+    moves = [move for move in page.moves if move.source == image["key"]]
+    assert [(move.kind, move.target, move.count) for move in moves] == [("image", copy["key"], 1)] * 2
+    assert len({move.spelling for move in moves}) == 2
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_a_run_does(scene: OldScene) -> None:
+    before = scene.everything()
+    told = scene.repair(dry_run=True)
+    assert scene.everything() == before
+    done = scene.repair()
+    assert scene.everything() != before
+    assert told.document() == {**done.document(), "dry_run": True}
+    assert told.pages
+    assert told.images
+    assert told.forms
+
+
+def test_what_a_repair_writes_is_dated_by_the_server_and_nothing_else_changes(scene: OldScene) -> None:
+    before, _ = scene.everything()
+    scene.repair()
+    after, _ = scene.everything()
+    texts = {"raw_html", "components", "updatedAt"}
+    for name in ("funnels", "funnel.step", "funnel.step.components"):
+        for old, new in zip(before[name], after[name], strict=True):
+            assert {field for field in new if old.get(field) != new[field]} <= texts, name
+            assert old.keys() <= new.keys()
+    changed = [
+        (old, new)
+        for old, new in zip(before["funnel.step"], after["funnel.step"], strict=True)
+        if old["raw_html"] != new["raw_html"]
+    ]
+    assert len(changed) == 4
+    assert all(new["updatedAt"] > old["updatedAt"] for old, new in changed)
+    for name in ("sites_images", "forms"):
+        known = {document["_id"] for document in before[name]}
+        assert [document for document in after[name] if document["_id"] in known] == before[name]
+
+
+def test_edits_of_users_are_kept(scene: OldScene) -> None:
+    extra = ObjectId()
+    uploaded = f"{uuid4()}/{scene.original_id}-mine.png"
+    form = str(uuid4())
+    scene.db["sites_images"].insert_one({"ref_id": scene.clone_id, "fileName": "mine.png", "key": uploaded})
+    added = f"<p>Ours: $1 &amp; <img src='/{uploaded}'><iframe src='/userform/{form}'></iframe>"
+    scene.append(0, added)
+    scene.db["funnel.step"].insert_one(
+        {"_id": extra, "funnel_id": scene.clone_id, "raw_html": f"<a href='/funnel/{scene.original_id}'>{added}"}
+    )
+    assert scene.repair().problems == []
+    assert scene.step(0)["raw_html"].endswith(added)
+    assert scene.one("funnel.step", _id=extra)["raw_html"] == f"<a href='/funnel/{scene.clone_id}'>{added}"
+
+
+@pytest.mark.parametrize("text", ["raw_html", "components"])
+def test_an_edit_in_between_is_not_overwritten(scene: OldScene, text: str) -> None:
+    collection = {"raw_html": "funnel.step", "components": "funnel.step.components"}[text]
+    edited: dict[Any, str] = {}
+
+    def edit() -> None:
+        for document in scene.db[collection].find({"funnel_id": scene.clone_id}):
+            edited[document["_id"]] = document[text] + " "
+            scene.db[collection].update_one({"_id": document["_id"]}, {"$set": {text: edited[document["_id"]]}})
+
+    before = {tree["_id"]: tree["components"] for tree in scene.db["funnel.step.components"].find()}
+    done = scene.repair(copier=EditingCopier(scene.settings, edit))
+    assert edited
+    assert any("edited meanwhile" in problem for problem in done.problems)
+    told = {problem.split(":")[0].removeprefix("step ") for problem in done.problems}
+    for document in scene.db[collection].find({"funnel_id": scene.clone_id}):
+        step_id = document.get("step_id", document["_id"])
+        if str(step_id) in told:
+            assert document[text] == edited[document["_id"]]
+            tree = scene.one("funnel.step.components", step_id=step_id)
+            assert text == "components" or tree["components"] == before[tree["_id"]], "all of a page or nothing"
+    assert scene.repair().problems == []
+    assert scene.kinds() & (MENDED - {"text_changed"}) == set()
+
+
+@pytest.mark.parametrize("flag", ["pending", "in_progress"])
+def test_a_clone_that_is_asked_for_meanwhile_is_left_to_the_pass(scene: OldScene, flag: str) -> None:
+    def ask() -> None:
+        scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": {flag: True}})
+
+    before, _ = scene.everything()
+    done = scene.repair(copier=EditingCopier(scene.settings, ask))
+    after, _ = scene.everything()
+    assert [problem for problem in done.problems if "asked for again" in problem]
+    made = [page.step_id for page in done.pages]
+    untouched = [step for step in before["funnel.step"] if step["_id"] not in made]
+    assert [step for step in after["funnel.step"] if step["_id"] not in made] == untouched
+    assert after["sites_images"] == before["sites_images"]
+
+
+def test_a_page_that_is_not_finished_is_told_and_left(scene: OldScene) -> None:
+    unfinished = scene.step(0)["_id"]
+    scene.db["funnel.step"].update_one({"_id": unfinished}, {"$set": {"pending": True}})
+    before = scene.one("funnel.step", _id=unfinished)
+    done = scene.repair()
+    assert [problem for problem in done.problems if f"step {unfinished}: not finished" in problem]
+    assert scene.one("funnel.step", _id=unfinished) == before
+
+
+def _lose_object(scene: OldScene) -> str:
+    record = scene.one("sites_images", ref_id=scene.original_id, fileName="logo.svg")
+    scene.s3.delete_object(Bucket=scene.settings.s3.bucket, Key=record["key"])
+    return str(record["key"])
+
+
+def _lose_form(scene: OldScene) -> str:
+    secret = scene.one("forms")["form_secret_id"]
+    scene.append(0, f"<iframe src='/userform/{secret}'></iframe>")
+    scene.db["forms"].delete_one({"form_secret_id": secret})
+    return str(secret)
+
+
+def _lose_step(scene: OldScene) -> str:
+    step = scene.step(3)
+    scene.db["funnel.step"].delete_one({"_id": step["_id"]})
+    return str(step["original_step_id"])
+
+
+@pytest.mark.parametrize("lose", [_lose_object, _lose_form, _lose_step])
+def test_a_reference_without_a_target_stays_and_is_told(scene: OldScene, lose: Callable[[OldScene], str]) -> None:
+    lost = lose(scene)
+    told = scene.repair(dry_run=True)
+    done = scene.repair()
+    assert done.problems
+    assert told.problems == done.problems
+    assert all(lost in problem for problem in done.problems)
+    assert lost in scene.texts()
+    again = scene.repair()
+    assert (again.pages, again.problems) == ([], done.problems)
+
+
+def test_an_original_page_that_is_gone_since_leads_to_the_clones(scene: OldScene) -> None:
+    gone = scene.original_step(3)["_id"]
+    clone = scene.step(3)["_id"]
+    scene.db["funnel.step"].delete_one({"_id": gone})
+    assert scene.repair().problems == []
+    assert str(gone) not in scene.texts()
+    assert str(clone) in scene.texts()
+
+
+def test_pages_of_other_funnels_stay(scene: OldScene) -> None:
+    other = build_funnel(
+        scene.db, scene.s3, scene.settings.s3.bucket, steps=1, images=0, forms=0, html_bytes=9, components_bytes=9
+    )
+    foreign = scene.one("funnel.step", funnel_id=other)["_id"]
+    scene.db["funnel.step"].insert_one({"funnel_id": scene.clone_id, "original_step_id": foreign, "raw_html": "x"})
+    scene.append(0, f"<a href='/funnel/{other}/step/{foreign}'>")
+    scene.repair()
+    assert scene.step(0)["raw_html"].endswith(f"<a href='/funnel/{other}/step/{foreign}'>")
+
+
+def test_a_clone_of_the_engine_needs_nothing_and_damage_is_mended(
+    store: Store, s3: Any, settings: Settings, workshop: Workshop
+) -> None:
+    original = build_funnel(store.db, s3, settings.s3.bucket, steps=3, images=8, image_bytes=100, chat=True)
+    request_clone(store.db, original)
+    clone_id = workshop.clone()[0].claim.funnel_id
+
+    def mend() -> Repair:
+        clone = store.db["funnels"].find_one({"_id": clone_id})
+        assert clone is not None
+        return repair(store, Objects(settings.s3), workshop.copier, clone, settings)
+
+    before = {name: list(store.db[name].find()) for name in store.db.list_collection_names()}
+    done = mend()
+    assert (done.pages, done.images, done.forms, done.problems) == ([], [], [], [])
+    assert {name: list(store.db[name].find()) for name in store.db.list_collection_names()} == before
+    step = store.db["funnel.step"].find_one({"funnel_id": clone_id}) or {}
+    damaged = step["raw_html"].replace(str(clone_id), str(original))
+    store.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {"raw_html": damaged}})
+    assert len(mend().pages) == 1
+    assert examine(store.db, s3, clone_id, preview_domain=PREVIEW_DOMAIN).violations == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"pending": True}, "is pending"),
+        ({"in_progress": True}, "is in_progress"),
+        ({"original_funnel_id": ObjectId()}, "is gone"),
+    ],
+)
+def test_a_clone_that_cannot_be_repaired_is_refused(scene: OldScene, change: dict[str, Any], reason: str) -> None:
+    scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": change})
+    before = scene.everything()
+    with pytest.raises(PermanentError, match=reason):
+        scene.repair()
+    assert scene.everything() == before
+
+
+def test_d17_spoiled_keys_are_told_from_what_is_replaced_within() -> None:
+    keys = ["a/x.png", "a/x.png.webp", "f00d/s1/y.png"]
+    ids = {"f00d": "beef", "s1": "s2"}
+    assert spoiled_keys(keys, {"a/x.png": ["b/x.png", "c/x.png"]}, ("f00d", "beef"), ids) == {
+        "b/x.png.webp": "a/x.png.webp",
+        "c/x.png.webp": "a/x.png.webp",
+        "beef/s1/y.png": "f00d/s1/y.png",
+        "beef/s2/y.png": "f00d/s1/y.png",
+    }
+    assert spoiled_keys([], {}, ("f00d", "beef"), {}) == {}
+
+
+def test_the_command_ends_with_0_1_or_2(scene: OldScene, tmp_path: Path) -> None:
+    s3 = scene.settings.s3
+    given = {
+        "mongo.uri": scene.settings.mongo.uri,
+        "mongo.database": scene.settings.mongo.database,
+        "s3.endpoint_url": s3.endpoint_url,
+        "s3.region": s3.region,
+        "s3.bucket": s3.bucket,
+        "s3.access_key_id": s3.access_key_id,
+        "s3.secret_access_key": s3.secret_access_key,
+        "chat.preview_domain": PREVIEW_DOMAIN,
+        "local.data_dir": tmp_path,
+    }
+
+    def run(clone: Any, *options: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, "-c", "from engine.cli import main; main()", "repair", str(clone), *options]
+        done = subprocess.run(
+            [*command, "--json", *(f"{key}='{value}'" for key, value in given.items())],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout)
+
+    before = scene.everything()
+    code, told = run(scene.clone_id, "--dry-run")
+    assert (code, told["dry_run"], scene.everything() == before) == (0, True, True)
+    assert told.keys() >= {"clone", "pages", "images_copied", "bytes", "forms_copied", "problems"}
+    assert told["pages"][0]["references"][0].keys() == {"kind", "from", "to", "spelling", "count"}
+    assert run(scene.clone_id) == (0, {**told, "dry_run": False})
+    code, done = run(scene.clone_id)
+    assert (code, done["pages"], done["images_copied"], done["forms_copied"]) == (0, [], 0, 0)
+    assert run(ObjectId())[0] == 2
+    code, refused = run(scene.original_id)
+    assert (code, "is no clone" in refused["error"]) == (2, True)
+    scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": {"pending": True}})
+    code, refused = run(scene.clone_id)
+    assert (code, "pending" in refused["error"]) == (1, True)
