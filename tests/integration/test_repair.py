@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from engine.core.errors import PermanentError
 from engine.core.identity import form_secret_id, object_key
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.mongo.client import Store
+from engine.edges.mongo.repair import Change, PageChange, commit
 from engine.edges.s3 import InProcessCopier, Objects
+from engine.flow.page import fingerprint
 from engine.settings import ChatSettings, Settings
 from engine.upkeep.invariants import examine
 from engine.upkeep.repair import Repair, repair
@@ -26,7 +29,10 @@ from tests.funnels import PREVIEW_DOMAIN, TOKEN, build_funnel, request_clone
 from tests.in_process import Workshop
 from tests.old_cloner import OldCloner
 
-MENDED = {"reference_left", "reference_wrong", "text_changed", "chat_key", "form_missing", "object_missing"}
+MENDED = {
+    *("reference_left", "reference_wrong", "text_changed", "chat_key"),
+    *("form_missing", "image_missing", "object_missing"),
+}
 CHAT_BEFORE = f'api-key="{ORIGINAL_CHAT_KEY}" custom-chat-widget="true"'
 CHAT_IN_THE_OLD_ORDER = f'custom-chat-widget="true" api-key="{ORIGINAL_CHAT_KEY}"'
 
@@ -191,6 +197,16 @@ def test_d11_forms_are_copied_once_and_replaced_wherever_they_stand(scene: OldSc
     assert scene.db["forms"].count_documents({"clone.funnel_id": scene.clone_id}) == len(done.forms)
 
 
+def test_a_form_of_the_clone_that_the_original_embeds_too_is_the_clones(scene: OldScene) -> None:
+    secret = str(uuid4())
+    scene.db["forms"].insert_one({"form_secret_id": secret, "clone": {"funnel_id": scene.clone_id}})
+    page = f"<iframe src='/userform/{secret}'></iframe>"
+    scene.db["funnel.step"].update_one({"_id": scene.original_step(0)["_id"]}, {"$set": {"raw_html": page}})
+    scene.write(0, page)
+    scene.repair()
+    assert scene.step(0)["raw_html"] == page
+
+
 def test_d12_an_unknown_chat_key_becomes_the_token_and_a_known_one_stays(scene: OldScene) -> None:
     scene.db["support_tokens"].insert_one({"domain": "shop.example.com", "token": "its-own-token"})
     widget = '<script api-key="{}" custom-chat-widget="true"></script>'
@@ -226,6 +242,15 @@ def test_d17_a_key_that_was_spoiled_by_a_shorter_one_is_set_right(scene: OldScen
     assert any(key in scene.texts() for key in spoiled)
     scene.repair()
     assert [key for key in spoiled if key in scene.texts()] == []
+
+
+def test_a_key_that_only_looks_spoiled_stays(scene: OldScene) -> None:
+    short = scene.one("sites_images", ref_id=scene.original_id, fileName="hero.png")
+    copy = scene.one("sites_images", ref_id=scene.clone_id, source_key=short["key"])
+    scene.s3.put_object(Bucket=scene.settings.s3.bucket, Key=copy["key"] + ".webp", Body=b"somebody's")
+    scene.write(0, f"/{copy['key']}.webp")
+    scene.repair()
+    assert scene.step(0)["raw_html"] == f"/{copy['key']}.webp"
 
 
 def test_d18_each_spelling_is_told_and_kept(scene: OldScene) -> None:
@@ -311,6 +336,36 @@ def test_an_edit_in_between_is_not_overwritten(scene: OldScene, text: str) -> No
             assert text == "components" or tree["components"] == before[tree["_id"]], "all of a page or nothing"
     assert scene.repair().problems == []
     assert scene.kinds() & (MENDED - {"text_changed"}) == set()
+
+
+def test_two_repairs_at_once_make_nothing_twice(scene: OldScene) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        told = [problem for done in threads.map(lambda _: scene.repair(), range(2)) for problem in done.problems]
+    assert [problem for problem in told if "edited meanwhile" not in problem] == []
+    assert scene.repair().problems == []
+    assert scene.kinds() & MENDED == set()
+    made = [form["form_secret_id"] for form in scene.db["forms"].find({"clone.funnel_id": scene.clone_id})]
+    assert len(made) == len(set(made))
+
+
+def test_a_page_near_the_limit_is_mended_and_an_edit_of_it_seen(scene: OldScene) -> None:
+    link, filler = f"<a href='/funnel/{scene.original_id}'>", "x" * 15 * 1024**2
+    scene.write(0, link + filler)
+    assert scene.repair().problems == []
+    assert scene.step(0)["raw_html"] == f"<a href='/funnel/{scene.clone_id}'>{filler}"
+    step_id = scene.step(0)["_id"]
+    late = PageChange(step_id, Change(step_id, link + filler, filler), (), {}, ())
+    assert commit(scene.store, scene.clone_id, late).outcome == "edited"
+
+
+def test_every_components_document_of_a_page_is_mended_and_a_strange_one_told(scene: OldScene) -> None:
+    step_id = scene.step(0)["_id"]
+    second = {"step_id": step_id, "funnel_id": scene.clone_id, "components": f'{{"id":"{scene.original_id}"}}'}
+    mended = scene.db["funnel.step.components"].insert_one(second).inserted_id
+    strange = scene.db["funnel.step.components"].insert_one({**second, "_id": 7, "components": ["x"]}).inserted_id
+    done = scene.repair()
+    assert done.problems == [f"step {step_id}: components {strange}: components is list, not text"]
+    assert scene.one("funnel.step.components", _id=mended)["components"] == f'{{"id":"{scene.clone_id}"}}'
 
 
 @pytest.mark.parametrize("flag", ["pending", "in_progress"])
@@ -410,6 +465,16 @@ def test_a_clone_of_the_engine_needs_nothing_and_damage_is_mended(
     store.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {"raw_html": damaged}})
     assert len(mend().pages) == 1
     assert examine(store.db, s3, clone_id, preview_domain=PREVIEW_DOMAIN).violations == ()
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_the_proof_of_a_page_moves_along_unless_a_user_has_edited_it(scene: OldScene, *, edited: bool) -> None:
+    text, step_id = f"<p>{scene.original_id}", scene.step(0)["_id"]
+    proof = {"html_read": "r", "html_written": fingerprint("as written" if edited else text)}
+    scene.db["funnel.step"].update_one({"_id": step_id}, {"$set": {"raw_html": text, "clone": {"proof": proof}}})
+    scene.repair()
+    wanted = proof["html_written"] if edited else fingerprint(f"<p>{scene.clone_id}")
+    assert scene.one("funnel.step", _id=step_id)["clone"] == {"proof": {"html_read": "r", "html_written": wanted}}
 
 
 @pytest.mark.parametrize(

@@ -145,27 +145,21 @@ def commit(store: Store, clone_id: DocId, page: PageChange) -> Committed:
 def _write(store: Store, clone_id: DocId, page: PageChange, session: ClientSession) -> Committed:
     # The texts are compared by a query before the update, not in its filter: both texts of a page of 8 MB and more do
     # not fit into one command. An edit between the two is a write conflict.
-    if not all(_stands(store.components, "components", change, {}, session) for change in page.components):
-        return Committed("edited")
-    if page.html is not None and not _stands(store.steps, "raw_html", page.html, _AT_REST, session):
+    html = {} if page.html is None else {"raw_html": page.html.old}
+    expected = [(store.steps, {"_id": page.step_id, **html, **_AT_REST})]
+    expected += [
+        (store.components, {"_id": change.document_id, "components": change.old}) for change in page.components
+    ]
+    if any(collection.find_one(query, {"_id": 1}, session=session) is None for collection, query in expected):
         return Committed("edited")
     _hold(store, clone_id, session)
     forms_made = _insert_missing(store.forms, page.forms, session)
     for change in page.components:
         store.components.update_one({"_id": change.document_id}, _set({"components": change.new}), session=session)
-    html = {} if page.html is None else {"raw_html": page.html.new}
-    proof = {f"clone.proof.{name}": value for name, value in page.proof.items()}
-    step = store.steps.update_one({"_id": page.step_id, **_AT_REST}, _set({**html, **proof}), session=session)
-    if step.matched_count != 1:
-        raise ClaimLost(f"step {page.step_id}")
+    fields: dict[str, Any] = {} if page.html is None else {"raw_html": page.html.new}
+    fields |= {f"clone.proof.{name}": value for name, value in page.proof.items()}
+    store.steps.update_one({"_id": page.step_id}, _set(fields), session=session)
     return Committed("written", forms_made)
-
-
-def _stands(
-    collection: Collection[Document], field: str, change: Change, more: Mapping[str, Any], session: ClientSession
-) -> bool:
-    query = {"_id": change.document_id, field: change.old, **more}
-    return collection.find_one(query, {"_id": 1}, session=session) is not None
 
 
 def _hold(store: Store, clone_id: DocId, session: ClientSession) -> None:

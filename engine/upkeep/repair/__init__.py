@@ -12,18 +12,19 @@ Effects come in an order that is safe to break off anywhere: an object, its reco
 its forms in the same transaction. Every identity is derived, so a run after a broken one makes what that would have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine.core.errors import ClaimLost
+from engine.core.model import DocId
 from engine.edges.mongo.client import Store
 from engine.edges.s3 import Objects
 from engine.flow.copier import Copier
 from engine.settings import Settings
 from engine.upkeep.repair.images import ImageMover
-from engine.upkeep.repair.page import mend_page
+from engine.upkeep.repair.page import Mended, mend_page
 from engine.upkeep.repair.report import CopiedForm, PageReport, Repair
-from engine.upkeep.repair.survey import survey
+from engine.upkeep.repair.survey import Survey, survey
 
 __all__ = ["Repair", "repair"]
 
@@ -60,16 +61,22 @@ def repair(
     pages: list[PageReport] = []
     forms: dict[CopiedForm, None] = {}
     problems: list[str] = []
-    for done, step_id in enumerate(surveyed.step_ids, start=1):
-        try:
-            mended = mend_page(surveyed, mover, step_id, dry_run=dry_run)
-        except ClaimLost as error:
-            problems.append(f"{error}: stopped there")
-            break
+    for step_id, mended in _mended(surveyed, mover, watch, dry_run=dry_run):
         problems += mended.problems
         forms.update(dict.fromkeys(mended.forms))
         if mended.moves:
             pages.append(PageReport(step_id, mended.moves))
+    return Repair(clone["_id"], dry_run, pages, mover.copied, list(forms), problems)
+
+
+def _mended(
+    surveyed: Survey, mover: ImageMover, watch: Callable[[int, int], None] | None, *, dry_run: bool
+) -> Iterator[tuple[DocId, Mended]]:
+    for done, step_id in enumerate(surveyed.step_ids, start=1):
+        try:
+            yield step_id, mend_page(surveyed, mover, step_id, dry_run=dry_run)
+        except ClaimLost as error:
+            yield step_id, Mended(problems=[f"{error}: stopped there"])
+            return
         if watch is not None:
             watch(done, len(surveyed.step_ids))
-    return Repair(clone["_id"], dry_run, pages, mover.copied, list(forms), problems)
