@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from bson import ObjectId
 
-from engine.core.errors import PermanentError
+from engine.core.errors import ClaimLost, PermanentError
 from engine.core.identity import form_secret_id, object_key
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.mongo.client import Store
@@ -145,6 +145,17 @@ def test_d8_links_to_other_pages_lead_to_the_clones(scene: OldScene) -> None:
     assert all(f"/funnel/{scene.clone_id}/step/{scene.step(place)['_id']}" in html for place in range(4))
 
 
+def test_of_two_pages_for_one_of_the_originals_links_lead_to_the_done_one_then_the_older(scene: OldScene) -> None:
+    step = scene.step(1)
+    older, younger = ObjectId("0" * 24), ObjectId()
+    scene.db["funnel.step"].insert_many(
+        [{**step, "_id": older, "pending": True}, {**step, "_id": younger, "raw_html": ""}]
+    )
+    scene.write(0, f"/step/{step['original_step_id']}")
+    scene.repair()
+    assert scene.step(0)["raw_html"] == f"/step/{step['_id']}"
+
+
 def test_d10_images_that_were_never_copied_are_copied_as_the_engine_would(scene: OldScene) -> None:
     lacking = scene.one("sites_images", ref_id=scene.original_id, fileName="logo.svg")
     assert scene.db["sites_images"].find_one({"ref_id": scene.clone_id, "source_key": lacking["key"]}) is None
@@ -215,6 +226,13 @@ def test_d12_an_unknown_chat_key_becomes_the_token_and_a_known_one_stays(scene: 
     scene.repair()
     wanted = [TOKEN, TOKEN, "its-own-token", TOKEN, TOKEN, TOKEN]
     assert scene.step(0)["raw_html"] == "".join(map(widget.format, wanted))
+
+
+def test_d12_a_token_of_awkward_characters_is_written_once(scene: OldScene) -> None:
+    scene.db["support_tokens"].update_one({"domain": PREVIEW_DOMAIN}, {"$set": {"token": "a$1\"b'<&\\1"}})
+    assert scene.repair().whole
+    assert 'api-key="a$1&quot;b&#x27;&lt;&amp;&#92;1"' in scene.step(0)["raw_html"]
+    assert scene.repair().pages == []
 
 
 @pytest.mark.parametrize("domain", ["", "unknown.example.com"])
@@ -381,6 +399,20 @@ def test_a_clone_that_is_asked_for_meanwhile_is_left_to_the_pass(scene: OldScene
     untouched = [step for step in before["funnel.step"] if step["_id"] not in made]
     assert [step for step in after["funnel.step"] if step["_id"] not in made] == untouched
     assert after["sites_images"] == before["sites_images"]
+
+
+@pytest.mark.parametrize("flag", ["pending", "in_progress"])
+def test_a_page_of_a_clone_in_other_hands_is_not_written(scene: OldScene, flag: str) -> None:
+    step = scene.step(0)
+    change = PageChange(step["_id"], Change(step["_id"], step["raw_html"], "late"), (), {}, ({"_id": "late"},))
+    scene.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {flag: True}})
+    assert commit(scene.store, scene.clone_id, change).outcome == "edited"
+    scene.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {flag: False}})
+    scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": {flag: True}})
+    before = scene.everything()
+    with pytest.raises(ClaimLost):
+        commit(scene.store, scene.clone_id, change)
+    assert scene.everything() == before
 
 
 def test_a_page_that_is_not_finished_is_told_and_left(scene: OldScene) -> None:
