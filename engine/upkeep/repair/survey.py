@@ -1,6 +1,6 @@
 """What a clone may still have of its original, and what it has of its own: read once, before any page is looked at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,21 +82,24 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
         failures=(),
         chat=_chat(store, original, settings.chat.preview_domain),
     )
-    records = (*pictures.originals.values(), *made.images)
-    # The clone's own keys are looked for, too, and stay: the file name in one may hold an old id or key within.
-    keys = dict.fromkeys((*pictures.sources, *pictures.own))
-    finder = ReferenceFinder((*ids, *lost_ids), keys, {settings.s3.bucket, *_buckets(records)})
     context = FunnelContext(
         plan=plan,
         store=store,
         copier=copier,
         copy_deadline_s=settings.copy.deadline_seconds,
-        finder=finder,
+        finder=_finder((*ids, *lost_ids), pictures, settings.s3.bucket),
         ids={Identity("id", old): new for old, new in ids.items()},
         images={},
     )
     parent_account = structure.read_parent_account(store, claim.account_id)
     return Survey(context, plan.step_ids, lost_ids, pictures, parent_account, frozenset(forms), frozenset(chat_keys))
+
+
+def _finder(ids: Iterable[str], pictures: Pictures, bucket: str) -> ReferenceFinder:
+    # The clone's own keys are looked for, too, and stay: the file name in one may hold an old id or key within.
+    keys = dict.fromkeys((*pictures.sources, *pictures.own))
+    records = (*pictures.originals.values(), *pictures.own.values())
+    return ReferenceFinder(ids, keys, {bucket, *_buckets(records)})
 
 
 def _original_of(store: Store, clone: Document) -> Document:
