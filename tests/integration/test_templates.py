@@ -1,10 +1,7 @@
 """Real templates, imported and cloned: sound by the oracle, and in a browser the same to the pixel."""
 
-import json
 import os
 import re
-import subprocess
-import tarfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,44 +15,11 @@ from engine.edges.mongo.client import Store
 from engine.edges.s3 import Objects
 from engine.settings import Settings
 from engine.upkeep.ingest import Folder, ImportTarget, Owner, import_folder
-from tests.browser import background_urls, chromium, pictures_of, program, screenshot, shown
+from tests.browser import background_urls, chromium, pictures_of, screenshot, shown
 from tests.funnels import request_clone
 from tests.in_process import Workshop
 from tests.invariants import assert_sound
-
-# Name -> its version, pages and forms: another version would be another test.
-TEMPLATES = {
-    "startbootstrap-agency": ("7.0.12", 1, 1),
-    "startbootstrap-creative": ("7.0.7", 1, 1),
-    "startbootstrap-clean-blog": ("6.0.9", 4, 1),
-}
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "funnel-clone-tests"
-
-
-def template(name: str) -> Path:
-    """The template's built pages; fetched once, then kept in the cache."""
-    version = TEMPLATES[name][0]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    folder = CACHE / f"{name}-{version}"
-    if not folder.is_dir():
-        packed = subprocess.run(
-            [program("npm"), "pack", "--json", f"{name}@{version}"],
-            cwd=CACHE,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert packed.returncode == 0, packed.stderr
-        unpacked = CACHE / f"{name}-{version}.{os.getpid()}"
-        with tarfile.open(CACHE / json.loads(packed.stdout)[0]["filename"]) as archive:
-            archive.extractall(unpacked, filter="data")
-        # Another run may have been first; a folder is only ever whole.
-        try:
-            unpacked.rename(folder)
-        except OSError:
-            assert folder.is_dir()
-    return folder / "package" / "dist"
+from tests.templates import TEMPLATES, template
 
 
 @pytest.fixture(scope="module")
