@@ -8,11 +8,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 MADE := $(VENV)/.made
 LOCAL := $(VENV)/.installed-local
 DEV := $(VENV)/.installed-dev
+# What proves the tests, not the code: each installed when first asked for.
+FUZZ := $(VENV)/.installed-fuzz
+MUTATION := $(VENV)/.installed-mutation
 # More arguments for the command behind a target, as in: make test ARGS='-k layout'
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check bench fuzz mutate format clean
 # Two installations into one environment at once would spoil it, so `make -j` changes nothing.
 .NOTPARALLEL:
 
@@ -31,6 +34,15 @@ check: $(DEV) ## Lint, formatting, types, direction of imports
 	$(BIN)/python -m mypy --strict
 	$(BIN)/lint-imports
 
+bench: $(DEV) ## Measure the rewrite on real pages; ARGS=--quick for less, ARGS=--json for a document
+	@$(BIN)/python benchmarks/rewrite_throughput.py $(ARGS)
+
+fuzz: $(FUZZ) ## Fuzz the rewrite for 10 minutes; less with ARGS='--seconds 60'
+	@$(BIN)/python tests/fuzz/fuzz_rewrite.py $(ARGS)
+
+mutate: $(MUTATION) ## Mutate the core and list what no unit test notices; a part with ARGS=engine/core/chat.py
+	@$(BIN)/python tests/mutation/mutate.py $(ARGS)
+
 # Silent where nothing is missing.
 .packages-demo .packages-test:
 	@bash .ci/system-packages $(@:.packages-%=%)
@@ -40,7 +52,7 @@ format: $(DEV) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 
 clean: ## Remove the virtual environment, caches and built files
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp of its own: the interpreter is there before pip is, and a run that was cut short in between must begin again.
@@ -59,3 +71,7 @@ $(DEV): pyproject.toml | $(MADE)
 	@echo 'Installing into $(VENV): a minute or two.'
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $(LOCAL) $@
+
+$(FUZZ) $(MUTATION): $(VENV)/.installed-%: pyproject.toml | $(DEV)
+	$(PIP) install --quiet --editable '.[$*]'
+	@touch $@

@@ -56,10 +56,10 @@ OLD = Identities(
 
 
 def clone_of(old: Identities) -> Identities:
-    """New identities in the product's forms: a key is ``<uuid>/<the same file name>``."""
+    """New identities in the product's forms: a key is ``<uuid>/<the same file name>``; one that is no name has none."""
     return Identities(
         ids=tuple(uuid5(NAMESPACE, text).hex[:24] for text in old.ids),
-        keys=tuple(f"{uuid5(NAMESPACE, key)}/{key.rpartition('/')[2]}" for key in old.keys),
+        keys=tuple(f"{uuid5(NAMESPACE, key)}/{key.rpartition('/')[2] if '.' in key else 'file'}" for key in old.keys),
         forms=tuple(str(uuid5(NAMESPACE, form)) for form in old.forms),
     )
 
