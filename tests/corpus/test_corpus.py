@@ -60,8 +60,8 @@ def everything(identities: Identities, addresses: Iterable[AddressWriter], place
         place.hold(address.write(url))
         for place in places
         for address in addresses
-        for url in identities.urls()
-        if address.layers or not place.encoded
+        for told, url in zip(OLD.urls(), identities.urls(), strict=True)
+        if (address.layers or not place.encoded) and address.can_be_told(told)
     ]
 
 

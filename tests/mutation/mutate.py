@@ -80,7 +80,7 @@ def report(modules: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command. Mutants that live are no failure, since some mean the same; 2 where a module is none of the core's."""
+    """The command: 2 where a module is none of the core's. Mutants that live are no failure: some mean the same."""
     known = known_modules()
     strange = [argument for argument in arguments if argument not in known]
     if strange:
