@@ -18,6 +18,7 @@ from engine.cli.command import (
 )
 from engine.cli.part_progress import PartProgress
 from engine.cli.services import check_services
+from engine.cli.verify_account import print_account
 from engine.edges.mongo import reads
 from engine.edges.mongo.client import open_store
 
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 
 @click.command(epilog=EPILOG)
 @click.argument("clone", metavar="CLONE")
+@click.option("--diff", is_flag=True, help="List every span of the clone's pages that differs from the original's.")
 @standard_options
-def verify(clone: str, overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
+def verify(clone: str, overrides: tuple[str, ...], *, diff: bool, as_json: bool, cfg: bool) -> int:
     """Prove CLONE (its id) against its original. Ends with 0 where it is sound, with 1 and a list where it is not."""
     settings = configured(overrides, cfg=cfg).settings()
     check_services(settings)
-    found = _verified(settings, clone)
+    found = _verified(settings, clone, keep_spans=diff)
     if as_json:
         print_json(found.document())
     else:
@@ -41,7 +43,7 @@ def verify(clone: str, overrides: tuple[str, ...], *, as_json: bool, cfg: bool) 
     return EXIT_DONE if found.sound else EXIT_PROBLEMS
 
 
-def _verified(settings: "Settings", text: str) -> "Verification":
+def _verified(settings: "Settings", text: str, *, keep_spans: bool) -> "Verification":
     # The servers' clients take a second to import: not for `--help`.
     from engine.edges.s3 import Objects  # noqa: PLC0415
     from engine.upkeep.verify import verify as prove  # noqa: PLC0415
@@ -53,7 +55,9 @@ def _verified(settings: "Settings", text: str) -> "Verification":
             raise click.BadParameter(f"no clone has the id {text}", param_hint="CLONE")
         client, domain = Objects(settings.s3).client, settings.chat.preview_domain
         with PartProgress(stderr_console()) as progress:
-            return prove(store, client, funnel["_id"], preview_domain=domain, watch=progress.show)
+            return prove(
+                store, client, funnel["_id"], preview_domain=domain, watch=progress.show, keep_spans=keep_spans
+            )
     finally:
         store.close()
 
@@ -65,6 +69,7 @@ def _print(found: "Verification") -> None:
     wrong = f"[red]{count} violation{'s' if count > 1 else ''}[/red]"
     verdict = "[green]sound[/green]" if found.sound else wrong
     console.print(f"Clone {found.clone_id}: {verdict} ({looked})", highlight=False)
+    print_account(console, found.account)
     for title, entries in (("violation", found.violations), ("note", found.notes)):
         _print_entries(console, title, entries)
 

@@ -7,7 +7,7 @@ from typing import Any
 from engine.edges.mongo import client as mongo
 from engine.edges.mongo.client import Store
 from engine.edges.s3 import answers as s3
-from engine.upkeep.invariants import Note, Part, Snapshot, Violation, examine
+from engine.upkeep.invariants import Account, Note, Part, Snapshot, Violation, examine
 
 __all__ = ["PARTS", "Part", "Verification", "verify"]
 
@@ -23,6 +23,8 @@ class Verification:
     notes: tuple[Note, ...]
     checked: Mapping[Part, int]
     """How many of each part were looked at; an object counts where there were two to compare."""
+    account: Account
+    """Of every byte of the texts that were compared; with the spans that differ, if those were asked for."""
 
     @property
     def sound(self) -> bool:
@@ -30,14 +32,18 @@ class Verification:
         return not self.violations
 
     def document(self) -> dict[str, Any]:
-        """The contract's answer (section 5), and the notes."""
-        return {
+        """The contract's answer (section 5), the notes, and the account; ``diff`` where the spans were asked for."""
+        answer: dict[str, Any] = {
             "clone": str(self.clone_id),
             "sound": self.sound,
             "checked": dict(self.checked),
             "violations": [asdict(violation) for violation in self.violations],
             "notes": [asdict(note) for note in self.notes],
+            "account": self.account.document(),
         }
+        if self.account.keep:
+            answer["diff"] = [span.document() for span in self.account.kept]
+        return answer
 
 
 def verify(
@@ -48,6 +54,7 @@ def verify(
     preview_domain: str = "",
     original_before: Snapshot | None = None,
     watch: Callable[[Part, int, int], None] | None = None,
+    keep_spans: bool = False,
 ) -> Verification:
     """Prove a clone. Reads a page at a time; safe to repeat, and beside passes.
 
@@ -58,6 +65,8 @@ def verify(
         preview_domain: Whose token its chat widgets must have; empty: any that ``support_tokens`` holds.
         original_before: What the original was before; without it, edits of it are told by dates and proofs alone.
         watch: Hears (part, how many are done, how many there are), from one thread.
+        keep_spans: Whether to keep each span of the texts that differs, for ``diff``: they may take as much memory as
+            all references of the clone. They are counted anyway.
 
     Raises:
         StoreUnavailable: MongoDB is away; trying again may help.
@@ -74,6 +83,7 @@ def verify(
             original_before=original_before,
             preview_domain=preview_domain or None,
             watch=watch,
+            keep_spans=keep_spans,
         )
     checked = {part: found.checked.get(part, 0) for part in PARTS}
-    return Verification(clone_id, found.violations, found.notes, checked)
+    return Verification(clone_id, found.violations, found.notes, checked, found.account)

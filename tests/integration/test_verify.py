@@ -270,13 +270,66 @@ def test_verify_writes_nothing(scene: EngineScene) -> None:
     assert documents() == before
 
 
+def stored_bytes(scene: EngineScene, funnel_id: Any) -> int:
+    """Of the texts of a funnel's pages."""
+    pages = scene.database["funnel.step"].find({"funnel_id": funnel_id})
+    trees = scene.database["funnel.step.components"].find({"funnel_id": funnel_id})
+    texts = [page["raw_html"] for page in pages] + [tree["components"] for tree in trees]
+    return sum(len(text.encode()) for text in texts if text)
+
+
+def texts_of(scene: EngineScene) -> Iterator[tuple[str, str, str]]:
+    """Each text of the clone: where it is, the original's, the clone's."""
+    pages, trees = scene.database["funnel.step"], scene.database["funnel.step.components"]
+    for page in pages.find({"funnel_id": scene.clone_id}):
+        where, original_id = f"funnel.step/{page['_id']}", page["original_step_id"]
+        yield f"{where} raw_html", pages.find_one({"_id": original_id})["raw_html"] or "", page["raw_html"] or ""
+        old, new = (trees.find_one({"step_id": step_id})["components"] for step_id in (original_id, page["_id"]))
+        yield f"{where} components", old, new
+
+
+def applied(spans: list[dict[str, Any]], text: str) -> str:
+    """The text with each span of the diff put in its place."""
+    new, read = "", 0
+    for span in spans:
+        new += text[read : span["original_at"]]
+        assert (len(new), text[span["original_at"] :].startswith(span["original"])) == (span["clone_at"], True)
+        new, read = new + span["clone"], span["original_at"] + len(span["original"])
+    return new + text[read:]
+
+
+def test_the_account_holds_every_byte_of_the_clone_and_of_its_original(scene: EngineScene) -> None:
+    account = verify(scene.store, scene.s3, scene.clone_id).account
+    assert account.bytes_equal + account.bytes_replaced == stored_bytes(scene, scene.original_id)
+    assert account.bytes_equal + account.bytes_differing == stored_bytes(scene, scene.clone_id)
+    assert (account.unexplained, account.kept) == (0, [])
+    assert account.spans > 100
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["sound", "damaged"])
+def test_the_diff_makes_the_clone_of_the_original(scene: EngineScene, damaged: bool) -> None:  # noqa: FBT001
+    if damaged:
+        scene.replace_html("<p>", "<p>more")
+    answer = verify(scene.store, scene.s3, scene.clone_id, keep_spans=True).document()
+    made = 0
+    for where, old, new in texts_of(scene):
+        spans = [span for span in answer["diff"] if span["where"] == where]
+        assert applied(spans, old) == new
+        made += len(spans)
+    assert made == answer["account"]["spans"] == len(answer["diff"])
+    kinds = {span["kind"] for span in answer["diff"]}
+    assert kinds == {"id", "image", "form", "chat"} | ({"unexplained"} if damaged else set())
+
+
 def test_the_answer_is_the_contracts(scene: EngineScene) -> None:
-    assert verify(scene.store, scene.s3, scene.clone_id).document() == {
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert found.document() == {
         "clone": str(scene.clone_id),
         "sound": True,
         "checked": {"steps": 4, "texts": 8, "forms": 2, "images": 8, "objects": 8},
         "violations": [],
         "notes": [],
+        "account": found.account.document(),
     }
     scene.change("funnels", {"$set": {"pending": True}})
     (entry,) = verify(scene.store, scene.s3, scene.clone_id).document()["violations"]
@@ -310,7 +363,17 @@ def test_the_command_ends_with_0_1_or_2(scene: EngineScene, tmp_path: Path) -> N
         return done.returncode, done.stdout
 
     code, out = run(scene.clone_id, "--json")
-    assert (code, json.loads(out)["sound"]) == (0, True)
+    assert (code, json.loads(out)["sound"], "diff" in json.loads(out)) == (0, True, False)
+    code, out = run(scene.clone_id, "--diff", "--json")
+    answer = json.loads(out)
+    assert (code, len(answer["diff"])) == (0, answer["account"]["spans"])
+    assert {*answer["diff"][0]} >= {"where", "kind", "original_at", "clone_at", "original", "clone"}
+    code, out = run(scene.clone_id, "--diff")
+    funnel_id = ("id", str(scene.original_id), str(scene.clone_id))
+    where = answer["diff"][0]["where"]
+    times = [(s["kind"], s["original"], s["clone"]) for s in answer["diff"] if s["where"] == where].count(funnel_id)
+    assert (code, f"id, {times} times\n- {scene.original_id}\n+ {scene.clone_id}\n" in out) == (0, True)
+    assert f"{answer['account']['spans']} spans differ" in " ".join(out.split())
     scene.change("funnel.step", {"$set": {"pending": True}})
     code, out = run(scene.clone_id, "--json")
     assert (code, [entry["kind"] for entry in json.loads(out)["violations"]]) == (1, ["step_flags"])

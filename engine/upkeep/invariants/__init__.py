@@ -5,8 +5,9 @@ the engine that made the clone: what the engine gets wrong, it must not get wron
 
 - ``violations``  what can be wrong, and what is worth a note: each kind by name
 - ``records``     documents, type for type
-- ``references`` ``spelling`` ``finding``  what a page may refer to, how that may be spelled, where it stands
-- ``texts``       a text against the original's, side by side
+- ``references`` ``spelling`` ``reading`` ``finding``  what a page may refer to, how that may be spelled, where it is
+- ``widgets``     where the keys of chat widgets stand
+- ``texts`` ``account``  a text against the original's, side by side, and what differs in all of them
 - ``decoding`` ``remains``  what is left of the original behind any escapes
 - ``pages`` ``content`` ``forms`` ``images`` ``objects`` ``marks`` ``ends``  each part of a clone
 - ``originals``   fingerprints of an original, to hold it still
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.upkeep.invariants.account import Account, Span
 from engine.upkeep.invariants.ends import check_events, check_funnel
 from engine.upkeep.invariants.forms import check_forms
 from engine.upkeep.invariants.images import check_images
@@ -35,7 +37,19 @@ from engine.upkeep.invariants.records import (
 )
 from engine.upkeep.invariants.violations import Findings, Kind, Note, Part, Violation
 
-__all__ = ["Examined", "Kind", "Note", "Part", "Snapshot", "Violation", "check_clone", "examine", "snapshot"]
+__all__ = [
+    "Account",
+    "Examined",
+    "Kind",
+    "Note",
+    "Part",
+    "Snapshot",
+    "Span",
+    "Violation",
+    "check_clone",
+    "examine",
+    "snapshot",
+]
 
 _PARKED = ("failed", "cancelled", "source_deleted")
 
@@ -48,6 +62,8 @@ class Examined:
     notes: tuple[Note, ...]
     checked: Mapping[Part, int]
     """How many of each part were looked at; an object counts where there were two to compare."""
+    account: Account
+    """Of every byte of the texts that were compared; with the spans that differ, if those were asked for."""
 
 
 def check_clone(
@@ -71,6 +87,7 @@ def examine(
     original_before: Snapshot | None = None,
     preview_domain: str | None = None,
     watch: Callable[[Part, int, int], None] | None = None,
+    keep_spans: bool = False,
 ) -> Examined:
     """Look at every part of a clone, one page at a time. Writes nothing.
 
@@ -81,8 +98,10 @@ def examine(
         original_before: The original before it was cloned; without it, whether it was changed is not checked.
         preview_domain: Whose token the chat widgets must have; None: any that ``support_tokens`` holds.
         watch: Hears (part, how many are done, how many there are).
+        keep_spans: Whether to keep each span of the texts that differs; they are counted anyway.
     """
     findings = Findings() if watch is None else Findings(watch)
+    findings.account.keep = keep_spans
     funnel = one(database, FUNNELS, {"_id": clone_id})
     if funnel is None:
         findings.add("clone_missing", f"{FUNNELS}/{clone_id}", "there is no such funnel")
@@ -92,7 +111,8 @@ def examine(
         _examine_parts(database, s3_client, funnel, preview_domain, findings)
     if funnel is not None and original_before is not None:
         check_untouched(original_before, snapshot(database, s3_client, original_before.funnel_id), findings)
-    return Examined(tuple(sorted(findings.found)), tuple(sorted(findings.notes)), dict(findings.checked))
+    violations, notes = tuple(sorted(findings.found)), tuple(sorted(findings.notes))
+    return Examined(violations, notes, dict(findings.checked), findings.account)
 
 
 def _unfinished(funnel: Document) -> str | None:

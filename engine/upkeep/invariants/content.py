@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from engine.upkeep.invariants.decoding import Layer, layers
+from engine.upkeep.invariants.decoding import Layer
 from engine.upkeep.invariants.finding import Finder
 from engine.upkeep.invariants.records import FORMS, Structure, many, same, sub_document
 from engine.upkeep.invariants.references import Reference, form_references, own_references
@@ -80,14 +80,14 @@ class ContentCheck:
 
     def _compare(self, text: Text, finder: Finder, errors: list[str]) -> None:
         comparison = Comparison(
-            text.where, text.old, text.new, finder, self._chat, self._tokens, errors, self._findings
+            text.where, Layer(text.old), text.new, finder, self._chat, self._tokens, errors, self._findings
         )
         comparison.walk()
         for secret, copies in comparison.forms.items():
             self.forms.setdefault(secret, set()).update(copies)
 
     def _look_for_remains(self, text: Text, finder: Finder, errors: list[str], *, plain: bool) -> None:
-        stack = [Layer(text.new), *layers(text.new)]
+        stack = Layer(text.new).stack
         for remain in remains(stack, finder, errors, plain=plain):
             reference = remain.occurrence.reference
             detail = f"{reference.kind} {reference.text} of the original, at {remain.at}, as {remain.shown!r}"

@@ -35,10 +35,11 @@ def remains(stack: Sequence[Layer], finder: Finder, errors: Sequence[str], *, pl
         plain: Also those that stand in the text in a known spelling.
     """
     ours = {target for reference in finder.references for target in reference.targets}
-    spans = [(found.start, found.end) for found in finder.find(stack[0].text)]
+    known_there = finder.look(stack[0].text) if plain else finder.find(stack[0])
+    spans = [(found.start, found.end) for found in known_there]
     seen: set[int] = set()
     for layer in stack if plain else stack[1:]:
-        for found in finder.find(layer.text):
+        for found in finder.look(layer.text):
             reference = found.reference
             named = reference.kind != "id" and any(reference.text in error for error in errors)
             if found.optional or named or reference.kind == "own" or reference.text in ours:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.upkeep.invariants.account import Account
+
 Kind = Literal[
     "clone_missing",  # no funnel has this id
     "original_missing",  # the funnel that was cloned is gone: nothing to compare with
@@ -90,6 +92,8 @@ class Findings:
     found: dict[Violation, None] = field(default_factory=dict)
     notes: dict[Note, None] = field(default_factory=dict)
     checked: Counter[Part] = field(default_factory=Counter)
+    account: Account = field(default_factory=Account)
+    """Of the texts that were compared."""
 
     def add(self, kind: Kind, where: str, detail: str) -> None:
         """Note a violation; the same one again changes nothing."""
