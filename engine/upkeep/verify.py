@@ -65,8 +65,7 @@ def verify(
         preview_domain: Whose token its chat widgets must have; empty: any that ``support_tokens`` holds.
         original_before: What the original was before; without it, edits of it are told by dates and proofs alone.
         watch: Hears (part, how many are done, how many there are), from one thread.
-        keep_spans: Whether to keep each span of the texts that differs, for ``diff``: they may take as much memory as
-            all references of the clone. They are counted anyway.
+        keep_spans: Whether to keep each span that differs, for ``diff``; they take memory, and are counted anyway.
 
     Raises:
         StoreUnavailable: MongoDB is away; trying again may help.

@@ -149,6 +149,26 @@ def test_an_old_identity_is_found_in_any_encoding(scene: EngineScene, what: str,
     assert left.where == f"funnel.step/{scene.one('funnel.step')['_id']} raw_html"
 
 
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS.keys())
+@pytest.mark.parametrize("what", ["step", "funnel", "image", "form"])
+def test_d18_an_identity_that_was_moved_in_any_encoding_is_sound(
+    scene: EngineScene, what: str, encode: Callable[[str], str]
+) -> None:
+    record, form = scene.one("sites_images"), scene.one("forms")
+    source = scene.database["forms"].find_one({"_id": form["clone"]["source_id"]})
+    old, new = {
+        "step": (str(scene.original("funnel.step")["_id"]), str(scene.one("funnel.step")["_id"])),
+        "funnel": (str(scene.original_id), str(scene.clone_id)),
+        "image": (record["source_key"], record["key"]),
+        "form": (source["form_secret_id"], form["form_secret_id"]),
+    }[what]
+    for step, identity in ((scene.original("funnel.step"), old), (scene.one("funnel.step"), new)):
+        html = step["raw_html"].replace("<p>", f"<p>{encode(identity)};", 1)
+        scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, step)
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert (found.violations, found.account.unexplained) == ((), 0)
+
+
 def test_a_form_that_is_embedded_in_an_encoding_alone_is_found(scene: EngineScene) -> None:
     secret = str(uuid4())
     scene.database["forms"].insert_one({"form_secret_id": secret, "account_id": ObjectId()})
@@ -159,6 +179,48 @@ def test_a_form_that_is_embedded_in_an_encoding_alone_is_found(scene: EngineScen
     assert [(violation.kind, secret in violation.detail) for violation in found.violations] == [
         ("reference_left", True)
     ]
+
+
+def bare_mention(scene: EngineScene) -> tuple[str, str]:
+    """Ids of a form and of its copy, of which one page embeds the form and another comes to name it."""
+    pages = scene.database["funnel.step"]
+    copies = scene.database["forms"].find({"clone.funnel_id": scene.clone_id})
+    pairs = [(scene.database["forms"].find_one({"_id": c["clone"]["source_id"]})["form_secret_id"], c) for c in copies]
+    for secret, copy in pairs:
+        for step in pages.find({"funnel_id": scene.original_id}):
+            tree = scene.database["funnel.step.components"].find_one({"step_id": step["_id"]})
+            if step["raw_html"] and secret not in step["raw_html"] + tree["components"]:
+                clone = pages.find_one({"original_step_id": step["_id"]})
+                for page, mentioned in ((step, secret), (clone, copy["form_secret_id"])):
+                    html = page["raw_html"].replace("<p>", f"<p>{mentioned} ", 1)
+                    scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, page)
+                return secret, copy["form_secret_id"]
+    raise AssertionError
+
+
+def test_b15_a_form_that_another_page_embeds_is_moved_where_it_is_only_named(scene: EngineScene) -> None:
+    secret, copy = bare_mention(scene)
+    assert verify(scene.store, scene.s3, scene.clone_id).violations == ()
+    step = scene.database["funnel.step"].find_one({"funnel_id": scene.clone_id, "raw_html": {"$regex": f"<p>{copy}"}})
+    html = step["raw_html"].replace(f"<p>{copy}", f"<p>{secret}")
+    scene.change("funnel.step", {"$set": {"raw_html": html}}, step)
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert [(v.kind, secret in v.detail) for v in found.violations] == [("reference_left", True)]
+
+
+def test_b15_a_form_that_may_have_been_embedded_since_may_be_named(scene: EngineScene) -> None:
+    secret = str(uuid4())
+    scene.database["forms"].insert_one({"form_secret_id": secret, "account_id": ObjectId()})
+    texts = list(scene.database["funnel.step"].find({"funnel_id": scene.original_id, "raw_html": {"$ne": None}}))
+    clone = scene.database["funnel.step"].find_one({"original_step_id": texts[0]["_id"]})
+    for step in (texts[0], clone):
+        html = step["raw_html"].replace("<p>", f"<p>{secret} ", 1)
+        scene.change("funnel.step", {"$set": {"raw_html": html}, "$unset": {"clone.proof": ""}}, step)
+    edited = texts[1]["raw_html"].replace("<p>", f"<p>/userform/{secret} ", 1)
+    scene.change("funnel.step", {"$set": {"raw_html": edited}}, texts[1])
+    found = verify(scene.store, scene.s3, scene.clone_id)
+    assert found.violations == ()
+    assert {note.kind for note in found.notes} == {"original_edited"}
 
 
 def test_references_of_other_funnels_are_notes(scene: EngineScene) -> None:

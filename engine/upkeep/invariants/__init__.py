@@ -6,10 +6,11 @@ the engine that made the clone: what the engine gets wrong, it must not get wron
 - ``violations``  what can be wrong, and what is worth a note: each kind by name
 - ``records``     documents, type for type
 - ``references`` ``spelling`` ``reading`` ``finding``  what a page may refer to, how that may be spelled, where it is
-- ``widgets``     where the keys of chat widgets stand
+- ``embeds`` ``widgets``  which forms the pages embed, where the keys of chat widgets stand
 - ``texts`` ``account``  a text against the original's, side by side, and what differs in all of them
 - ``decoding`` ``remains``  what is left of the original behind any escapes
 - ``pages`` ``content`` ``forms`` ``images`` ``objects`` ``marks`` ``ends``  each part of a clone
+- ``proofs``      what a clone's own proof tells of its texts
 - ``originals``   fingerprints of an original, to hold it still
 """
 

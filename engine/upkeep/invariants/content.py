@@ -1,14 +1,15 @@
 """Checks the two texts of each page: against the original's, for what is left of it, and for what leads elsewhere."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from engine.upkeep.invariants.decoding import Layer
+from engine.upkeep.invariants.embeds import Embeds
 from engine.upkeep.invariants.finding import Finder
+from engine.upkeep.invariants.proofs import fingerprint
 from engine.upkeep.invariants.records import FORMS, Structure, many, same, sub_document
-from engine.upkeep.invariants.references import Reference, form_references, own_references
+from engine.upkeep.invariants.references import Reference, own_references
 from engine.upkeep.invariants.remains import elsewhere, encoded_forms, remains
 from engine.upkeep.invariants.spelling import embedded_forms
 from engine.upkeep.invariants.texts import Comparison
@@ -36,15 +37,16 @@ class ContentCheck:
         database: Any,
         sides: tuple[Structure, Structure],
         references: Sequence[Reference],
+        embeds: Embeds,
         tokens: Sequence[str],
         findings: Findings,
     ) -> None:
-        """``sides``: original and clone; ``references``: the original's, but for forms."""
+        """``sides``: original and clone; ``references``: the original's, but for its forms, ``embeds``."""
         self.forms: dict[str, set[str]] = {}
         """Original form id -> ids of its copies, as found on the clone's pages."""
         self.unproved: set[str] = set()
         """Forms on pages whose originals were edited since."""
-        self._database, self._tokens, self._findings = database, tokens, findings
+        self._database, self._embeds, self._tokens, self._findings = database, embeds, tokens, findings
         self._clone_id = sides[1].id
         self._chat = sides[0].funnel.get("live_chat_widget") is True
         self._finder = Finder(references)
@@ -55,8 +57,7 @@ class ContentCheck:
 
     def check(self, texts: Sequence[Text], errors: list[str], total: int) -> None:
         """Check the texts of one page, whose recorded failures are ``errors``; ``total``: texts in all."""
-        secrets = dict.fromkeys(s for text in texts if isinstance(text.old, str) for s in embedded_forms(text.old))
-        forms = form_references(secrets)
+        forms = self._embeds.references(text.old for text in texts if isinstance(text.old, str))
         for text in texts:
             self._findings.count("texts", total)
             edited = text.read is not None and text.read != fingerprint(text.old)
@@ -93,26 +94,16 @@ class ContentCheck:
             detail = f"{reference.kind} {reference.text} of the original, at {remain.at}, as {remain.shown!r}"
             self._findings.add("reference_left", text.where, detail)
         copies = {copy for found in self.forms.values() for copy in found} | self.unproved
-        hidden = [secret for secret in encoded_forms(stack) if secret not in copies]
+        forms = {reference.text for reference in finder.references if reference.kind == "form"}
+        hidden = [secret for secret in encoded_forms(stack) if secret not in copies | forms]
         for form in many(self._database, FORMS, {"form_secret_id": {"$in": hidden}}) if hidden else ():
             if not same(sub_document(form, "clone").get("funnel_id"), self._clone_id):
                 detail = f"form {form['form_secret_id']}, which is not the clone's, in an encoding"
                 self._findings.add("reference_left", text.where, detail)
-        known = self._known | copies | {reference.text for reference in finder.references if reference.kind == "form"}
+        known = self._known | copies | forms
         for outside in elsewhere(stack[-1].text, known, self._buckets):
             if not any(outside.partition(" ")[2] in error for error in errors):
                 self._findings.note("outside_reference", text.where, f"{outside} is of another funnel, or of none")
-
-
-def fingerprint(text: Any) -> str:
-    """The hash that a proof holds; empty for what is no text."""
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if isinstance(text, str) else ""
-
-
-def proved(step: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
-    """What a step's proof tells of one text: hashes of what was read, and of what was written."""
-    proof = sub_document(sub_document(step, "clone"), "proof")
-    return proof.get(f"{name}_read"), proof.get(f"{name}_written")
 
 
 def _known(sides: Iterable[Structure]) -> frozenset[str]:

@@ -38,7 +38,7 @@ class Occurrence:
     end: int
     reference: Reference
     optional: bool = False
-    """It is part of a longer word: whether it is a reference at all cannot be told."""
+    """Whether it is a reference at all cannot be told: it is part of a longer word, or not certain."""
     begins: int = -1
     """Where that begins which must stand before it; the search's own."""
     exact: bool = False
@@ -86,8 +86,8 @@ class _Search:
         return None if end is None or start is None else (start, end)
 
     def _found(self, text: str, begins: int, start: int, end: int) -> Occurrence:
-        inside = _inside_word(text, start, end, self.reference)
-        return Occurrence(start, end, self.reference, inside, begins, text[start:end] == self.reference.text)
+        optional = not self.reference.certain or _inside_word(text, start, end, self.reference)
+        return Occurrence(start, end, self.reference, optional, begins, text[start:end] == self.reference.text)
 
 
 @lru_cache(maxsize=8192)

@@ -7,8 +7,10 @@ from typing import Any
 from bson import Int64
 from bson.datetime_ms import DatetimeMS
 
-from engine.upkeep.invariants.content import ContentCheck, Text, proved
+from engine.upkeep.invariants.content import ContentCheck, Text
+from engine.upkeep.invariants.embeds import read_embeds
 from engine.upkeep.invariants.marks import check_mark
+from engine.upkeep.invariants.proofs import proved
 from engine.upkeep.invariants.records import (
     COMPONENTS,
     FUNNELS,
@@ -77,7 +79,8 @@ class PagesCheck:
             *image_references(self.original, self.clone),
         ]
         sides = (self.original, self.clone)
-        content = ContentCheck(self.database, sides, references, self.tokens, self.findings)
+        embeds = read_embeds(self.database, pairs)
+        content = ContentCheck(self.database, sides, references, embeds, self.tokens, self.findings)
         self.forms, self.unproved = content.forms, content.unproved
         for original, clone in pairs:
             self._check_step(original, clone)

@@ -22,6 +22,8 @@ class Reference:
     """What may stand in its place. A form's is found in the text; an image's is empty where it has no object."""
     places: tuple[str, ...] = ()
     """What stands before it, one of them, where it is too weak to be told by itself."""
+    certain: bool = True
+    """Whether it was the original's when it was cloned; otherwise it may have been moved, and may have stayed."""
 
 
 CHAT = Reference("chat", "")
@@ -51,9 +53,12 @@ def image_references(original: Structure, clone: Structure) -> list[Reference]:
     ]
 
 
-def form_references(secret_ids: Iterable[str]) -> list[Reference]:
-    """References to the forms that a page embeds."""
-    return [Reference("form", secret, (), () if len(secret) >= _STRONG_ID else ("userform/",)) for secret in secret_ids]
+def form_references(secret_ids: Iterable[str], *, certain: bool = True) -> list[Reference]:
+    """References to the forms that a funnel's pages embed."""
+    return [
+        Reference("form", secret, (), () if len(secret) >= _STRONG_ID else ("userform/",), certain)
+        for secret in secret_ids
+    ]
 
 
 def own_references(references: Iterable[Reference]) -> list[Reference]:
