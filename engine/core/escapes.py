@@ -59,7 +59,7 @@ class Escaping(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Percent:
     """Percent-encoding of UTF-8."""
 
@@ -98,7 +98,7 @@ class Percent:
         return char not in PLAIN and char != "/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Html:
     """Character references."""
 
@@ -136,7 +136,7 @@ class Html:
         return char in "&<>\"'"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Json:
     """Escapes of strings in JSON, and those that scripts have beyond."""
 
@@ -179,7 +179,7 @@ class Json:
         return char in '"\\' or char < " "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Css:
     """Escapes of style sheets."""
 

@@ -49,21 +49,27 @@ class Reference(NamedTuple):
     spelling: Respelling
 
 
-class Spelling(NamedTuple):
-    """An identity as it stands in a text."""
+class Spelling:
+    """An identity as it stands in a text. Remembers what it was asked to write: one is shared by many references."""
 
-    old: str
-    found: str
-    chain: Chain = ()
+    __slots__ = ("_written", "chain", "found", "old")
+
+    def __init__(self, old: str, found: str, chain: Chain = ()) -> None:
+        """``found`` gives ``old`` when the escapings of ``chain`` are taken off."""
+        self.old, self.found, self.chain = old, found, chain
+        self._written: dict[str, str] = {}
 
     def respell(self, new: str, text: str, start: int) -> str:
         """Another identity, written as this one is. The identity itself gives what was found, byte for byte.
 
         ``text`` tells by what surrounds ``start`` how characters are written that the old identity has none of.
         """
-        if _is_fit(self.old, new):
-            return new if not self.chain else _respelled(self, new)
-        return _respelled(self, _fit(self, new, text, start))
+        written = self._written.get(new)
+        if written is not None:
+            return written
+        if not PLAIN.union(self.old, "/").issuperset(new):
+            return _respelled(self, _fit(self, new, text, start))
+        return self._written.setdefault(new, _respelled(self, new))
 
     def __str__(self) -> str:
         """The escapings, the innermost first, as in ``percent in html``; ``raw`` where there is none."""
@@ -155,7 +161,6 @@ def _unusual(chain: Chain) -> int:
     return sum(outer > inner for outer, inner in pairwise(ranks))
 
 
-@lru_cache(maxsize=4096)
 def _respelled(spelling: Spelling, new: str) -> str:
     layers: list[Habits] = []
     text = spelling.found
@@ -175,12 +180,6 @@ def _units(text: str, escaping: Escaping) -> Iterator[tuple[str, str]]:
         char, end = escaping.read(outer, at)
         yield char, text[at:end]
         at = end
-
-
-@lru_cache(maxsize=4096)
-def _is_fit(old: str, new: str) -> bool:
-    """Whether the old identity shows how each character of the new one is written."""
-    return PLAIN.union(old, "/").issuperset(new)
 
 
 def _fit(spelling: Spelling, new: str, text: str, start: int) -> str:

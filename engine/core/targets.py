@@ -22,6 +22,7 @@ Stands = Callable[[str, int, int], bool]
 _FORM_PLACE = "/userform/"
 _ID_PLACES = ("funnel/", "step/")
 _NO_FORM_ID = frozenset("""?/"'&\\<>)(#,;`%{}[]|^""")
+_ENDS_FORM_ID = frozenset(_NO_FORM_ID) | set(" \n") | {""}
 _RUN = re.compile(r"[A-Za-z0-9._~-]+")
 _TELLING = 4
 """Characters: a shorter run stands everywhere."""
@@ -132,6 +133,10 @@ class EmbeddedForm:
 
     def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
         """From behind the place to the first character that no id has."""
+        if start and text.startswith(_FORM_PLACE, start - 1):
+            form = _RUN.match(text, end + 1)
+            if form is not None and text[form.end() : form.end() + 1] in _ENDS_FORM_ID:
+                return Reference(*form.span(), Identity("form", form[0]), Spelling(form[0], form[0]))
         found = _read_around(text, start, end, offset, _FORM_PLACE)
         return None if found is None else _form_behind(text, found[1][-1], found[2])
 

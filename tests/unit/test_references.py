@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.model import Identity
-from engine.core.references import Reference, ReferenceFinder
+from engine.core.references import ReferenceFinder
 
 FUNNEL, STEP = "64a1b2c3d4e5f60718293a4b", "64a1b2c3d4e5f60718293a4c"
 KEY = "0a6c1b1e-3c0b-4f3a-9d3e-0d6f6f1f2a10/photo.png"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.model import FunnelPlan, StepWork
-from engine.upkeep.invariants.decoding import Layer, layers
+from engine.upkeep.invariants.decoding import Layer
 from engine.upkeep.invariants.remains import elsewhere
 
 
@@ -41,8 +41,7 @@ class Outside:
 
     def look_at(self, text: str, work: StepWork) -> None:
         """Add what a text of a page refers to, in whatever encoding."""
-        *_, plain = [Layer(text), *layers(text)]
-        for reference in elsewhere(plain.text, self.known, self.buckets):
+        for reference in elsewhere(Layer(text).stack[-1].text, self.known, self.buckets):
             self._found.setdefault(reference, {})[str(work.original_id)] = None
 
     def references(self) -> tuple[OutsideReference, ...]:
