@@ -18,7 +18,7 @@ _HTML = (
     rf"(?:(?:#|%23)(?:0*(?P<decimal>{_DECIMAL})|[xX]0*(?P<hex>{_HEX}))|(?P<name>period|lowbar|UnderBar))(?:;|%3[bB])"
 )
 _JSON = rf"\\++(?:u00|x)(?P<json>{_HEX})"
-_CSS = r"\\++(?:0{0,3}3(?P<digit>[0-9])(?:[ \t\n]|(?![0-9a-fA-F]))|00003(?P<full>[0-9])[ \t\n]?)"
+_CSS = rf"\\++(?:0000(?P<six>{_HEX})[ \t\n]?|0{{0,3}}(?P<css>{_HEX})(?:[ \t\n]|(?![0-9a-fA-F])))"
 _ESCAPE = re.compile(f"{_PERCENT}|{_HTML}|{_JSON}|{_CSS}")
 _NAMES = {"period": ".", "lowbar": "_", "UnderBar": "_"}
 
@@ -32,7 +32,10 @@ SIGNS = (
     *(f"u00{digits}" for digits in ("2d", "2D", "2e", "2E", "4", "5", "6", "7")),
     *(f"u003{digit}" for digit in range(10)),
     "\\x",
-    *(f"\\{'0' * zeros}3" for zeros in range(5)),
+    *(
+        f"\\{digits}"
+        for digits in ("2d", "2D", "2e", "2E", "3", "4", "5", "6", "7", "02", "03", "04", "05", "06", "07", "00")
+    ),
 )
 
 
@@ -92,6 +95,6 @@ def _begin(text: str, sign: int) -> int:
 
 def _character(found: re.Match[str]) -> str:
     kind, digits = found.lastgroup or "", found[found.lastgroup or 0]
-    if kind in ("percent", "hex", "json"):
-        return chr(int(digits, 16))
-    return chr(int(digits)) if kind == "decimal" else _NAMES.get(digits, digits)
+    if kind == "name":
+        return _NAMES[digits]
+    return chr(int(digits, 10 if kind == "decimal" else 16))
