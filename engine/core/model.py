@@ -132,6 +132,8 @@ class FunnelPlan:
     failures: tuple[Failure, ...]
     """What no step can mend, such as an image record without a key."""
     chat: ChatSetting
+    forms: tuple[str, ...] = ()
+    """``form_secret_id`` of each form that any page of the original embeds; empty where no page is left to write."""
 
     @property
     def scope(self) -> str:

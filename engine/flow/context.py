@@ -27,14 +27,14 @@ class FunnelContext:
 
     @classmethod
     def of(cls, plan: FunnelPlan, store: Store, copier: Copier, copy_deadline_s: float) -> "FunnelContext":
-        """Build the finder over all ids and keys of the plan."""
+        """Build the finder over all ids, keys and forms of the plan."""
         images = {image.source_key: image for image in plan.images}
         return cls(
             plan=plan,
             store=store,
             copier=copier,
             copy_deadline_s=copy_deadline_s,
-            finder=ReferenceFinder(plan.ids, images, {image.bucket for image in plan.images}),
+            finder=ReferenceFinder(plan.ids, images, {image.bucket for image in plan.images}, plan.forms),
             ids={Identity("id", old): new for old, new in plan.ids.items()},
             images=images,
         )

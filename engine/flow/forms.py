@@ -14,23 +14,23 @@ Document = dict[str, Any]
 
 
 def gather_forms(page: Page, context: FunnelContext) -> tuple[Gathered, list[Document]]:
-    """New ids for the forms that the page embeds, and the form documents that do not exist yet.
+    """New ids for the forms that the page embeds or mentions, and the form documents that do not exist yet.
 
     Writes nothing: the documents go into the step's own transaction, so that no form outlives a step that failed.
     A form that is missing is a Failure, and its reference stays.
     """
-    embedded = page.identities("form")
-    if not embedded:
+    wanted = page.identities("form")
+    if not wanted:
         return Gathered(), []
     claim = context.plan.claim
-    copy_ids = {secret: derived_id(claim.funnel_id, "form", secret) for secret in embedded}
-    found, existing = pages.find_forms(context.store, embedded, list(copy_ids.values()))
+    copy_ids = {secret: derived_id(claim.funnel_id, "form", secret) for secret in wanted}
+    found, existing = pages.find_forms(context.store, wanted, list(copy_ids.values()))
     originals = {form["form_secret_id"]: form for form in reversed(found)}
-    new_ids = {secret: form_secret_id(claim.funnel_id, secret) for secret in embedded if secret in originals}
+    new_ids = {secret: form_secret_id(claim.funnel_id, secret) for secret in wanted if secret in originals}
     new_forms = [
         documents.new_form(originals[secret], claim, copy_ids[secret], new_id)
         for secret, new_id in new_ids.items()
         if copy_ids[secret] not in existing
     ]
-    failures = tuple(Failure("form", secret, "no form has this id") for secret in embedded if secret not in originals)
+    failures = tuple(Failure("form", secret, "no form has this id") for secret in wanted if secret not in originals)
     return Gathered({Identity("form", secret): new_id for secret, new_id in new_ids.items()}, failures), new_forms

@@ -22,6 +22,7 @@ from engine.core.model import (
     StepWork,
     Waits,
 )
+from engine.core.references import ReferenceFinder
 from engine.edges.mongo import structure
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.codec import derived_id
@@ -102,6 +103,7 @@ def _funnel_plan(
         images=images.works,
         failures=images.failures,
         chat=_chat(store, original, settings.chat.preview_domain),
+        forms=_forms(store, steps),
     )
 
 
@@ -219,6 +221,16 @@ def _id_map(claim: Claim, steps: Sequence[_PlannedStep]) -> dict[str, str]:
     ids = {text_of(step.original["_id"]): text_of(step.step_id) for step in steps}
     ids[text_of(claim.original_id)] = text_of(claim.funnel_id)
     return ids
+
+
+def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
+    """Forms that any page embeds, done ones too: their ids are moved wherever they stand on all of them (B15)."""
+    if all(step.done for step in steps):
+        return ()
+    places = structure.read_form_places(store, [step.original["_id"] for step in steps])
+    finder = ReferenceFinder((), ())
+    embedded = {found.identity for place in places for found in finder.find(place)}
+    return tuple(sorted(identity.text for identity in embedded if identity.kind == "form"))
 
 
 def _chat(store: Store, original: Document, domain: str) -> ChatSetting:
