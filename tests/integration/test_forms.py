@@ -18,41 +18,13 @@ from engine.flow.step import clone_step
 from engine.settings import Settings
 from tests.funnels import request_clone, unknown_fields
 from tests.in_process import Workshop
+from tests.plain_pages import ACCOUNT, Texts, errors_of, original, texts_of
 
 FORM, SECOND, OTHER = (str(UUID(int=n * 0x1234567890ABCDEF1234567890ABCDEF % 2**128)) for n in (1, 2, 3))
-ACCOUNT = "the original's"
-
-Texts = tuple[Any, Any]
-"""The HTML of a page and its components."""
-
-
-def original(store: Store, *pages: Texts) -> ObjectId:
-    """A funnel of these pages, without images."""
-    funnel_id = ObjectId()
-    steps = [ObjectId() for _ in pages]
-    store.funnels.insert_one({"_id": funnel_id, "name": "n", "account_id": ACCOUNT, "steps": steps})
-    for step_id, (html, components) in zip(steps, pages, strict=True):
-        store.steps.insert_one({"_id": step_id, "funnel_id": funnel_id, "name": "p", "raw_html": html, "version": 1})
-        store.components.insert_one({"funnel_id": funnel_id, "step_id": step_id, "components": components})
-    return funnel_id
 
 
 def insert_form(store: Store, secret: str, **fields: Any) -> None:
     store.forms.insert_one({"form_secret_id": secret, "account_id": ACCOUNT, **unknown_fields(), **fields})
-
-
-def texts_of(store: Store, funnel_id: Any) -> list[Texts]:
-    """The texts of a funnel's pages, in its order."""
-    steps = (store.funnels.find_one({"_id": funnel_id}) or {})["steps"]
-    html = {step["_id"]: step["raw_html"] for step in store.steps.find({"funnel_id": funnel_id})}
-    trees = {tree["step_id"]: tree["components"] for tree in store.components.find({"funnel_id": funnel_id})}
-    return [(html[step_id], trees[step_id]) for step_id in steps]
-
-
-def errors_of(store: Store, funnel_id: Any) -> list[list[str]]:
-    """The errors of a clone's pages, in its order."""
-    steps = (store.funnels.find_one({"_id": funnel_id}) or {})["steps"]
-    return [(store.components.find_one({"step_id": step_id}) or {})["errors"] for step_id in steps]
 
 
 def test_b15_a_form_embedded_on_one_page_is_moved_wherever_its_id_stands_on_any(
