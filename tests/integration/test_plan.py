@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 import pytest
 from bson import ObjectId
@@ -17,6 +18,7 @@ from engine.core.model import ImageWork
 from engine.edges.mongo.client import Store, open_store
 from engine.edges.s3 import Objects
 from engine.settings import ChatSettings, CopySettings, S3Settings, Settings, StepSettings
+from engine.upkeep.invariants import examine
 from engine.upkeep.plan import ClonePlan, Kind, plan_clone
 from engine.upkeep.plan.costs import FunnelUse, PageUse, copy_requests, funnel_commands, page_commands
 from engine.upkeep.plan.limits import MOST_BYTES, NEAR_BYTES
@@ -162,14 +164,37 @@ def test_references_of_other_funnels_and_of_none_are_told_with_their_pages(small
     record = other.image()
     page = small.add_to_page(f"{record['additionalInfo']['Location']} /funnel/{other.id}/")
     nobody = "64a1f0c2e4b0a1b2c3d4e5f6"
-    hidden = "".join(f"&#{ord(char)};" for char in f"/userform/{nobody}")
-    small.add_to_page(f"\\u002fstep%2F{nobody} {hidden}")
+    small.add_to_page(f"\\u002fstep%2F{nobody} {without_semicolons(f'/userform/{nobody}')}")
     planned = small.plan()
     found = {(reference.kind, reference.text) for reference in planned.outside_references}
     assert {("id", str(other.id)), ("id", nobody), ("form", nobody)} <= found
     assert any(kind == "image" and record["key"].startswith(text[:36]) for kind, text in found)
     assert {reference.steps for reference in planned.outside_references} == {(page.partition("/")[2],)}
     assert planned.problems == (), "what leads elsewhere is in nobody's way"
+
+
+def test_a_page_that_only_mentions_a_form_refers_to_it(small: Original) -> None:
+    secret = str(uuid4())
+    small.db["forms"].insert_one({"form_secret_id": secret, "form_name": "Embedded once"})
+    first, second = small.db["funnel.step"].find({"funnel_id": small.id}).sort("_id", 1)
+    small.change("funnel.step", first, raw_html=f"<p data-form='{secret}'>")
+    small.change("funnel.step", second, raw_html=f"<iframe src='/userform/{secret}'>")
+    planned = small.plan()
+    (line,) = (form for form in planned.forms if form.form_secret_id == secret)
+    assert (line.name, line.pages) == ("Embedded once", 2)
+    assert planned.references["form"]["raw"] >= 2
+    assert (planned.problems, planned.outside_references) == ((), ())
+
+
+def test_a_form_whose_place_is_spelled_out_is_one_of_its_page_alone_as_in_a_clone(small: Original) -> None:
+    secret = str(uuid4())
+    small.db["forms"].insert_one({"form_secret_id": secret, "form_name": "Spelled out"})
+    first, second = small.db["funnel.step"].find({"funnel_id": small.id}).sort("_id", 1)
+    small.change("funnel.step", first, raw_html="".join(f"&#{ord(char)};" for char in f"/userform/{secret}?"))
+    small.change("funnel.step", second, raw_html=f"<p data-form='{secret}'>")
+    planned = small.plan()
+    (line,) = (form for form in planned.forms if form.form_secret_id == secret)
+    assert (line.name, line.pages) == ("Spelled out", 1)
 
 
 def test_an_unknown_funnel_has_no_plan(store: Store, settings: Settings) -> None:
@@ -184,13 +209,12 @@ def test_a_funnel_without_pages_and_images_has_a_plan(store: Store, s3: Any, set
 def test_whoever_watches_hears_of_every_part(small: Original) -> None:
     stages: list[tuple[str, int, int]] = []
     plan_clone(small.store, Objects(small.settings.s3), small.settings, small.id, lambda *stage: stages.append(stage))
-    assert stages == [*(("objects", n, 3) for n in (1, 2, 3)), *(("forms", n, 2) for n in (1, 2)),
-                      *(("pages", n, 2) for n in (1, 2))]  # fmt: skip
+    assert stages == [*(("objects", n, 3) for n in (1, 2, 3)), *(("pages", n, 2) for n in (1, 2))]
 
 
 def test_a_page_that_is_edited_meanwhile_asks_for_another_try(small: Original) -> None:
     def edit(part: str, _done: int, _total: int) -> None:
-        if part == "forms":
+        if part == "objects":
             small.change("funnel.step", small.step(), version=1)
 
     with pytest.raises(PlanOutdated, match=str(small.step()["_id"])):
@@ -305,6 +329,27 @@ def _step_missing(original: Original) -> str:
     return f"funnel.step/{stray}"
 
 
+def without_semicolons(text: str) -> str:
+    """As browsers read it, too, and nothing writes it: docs/spellings.md leaves it out."""
+    return "".join(f"&#{ord(char)}" for char in text) + " "
+
+
+def _spelled_in_no_known_way(original: Original) -> str:
+    return f"{original.add_to_page(without_semicolons(f'/funnel/{original.id}'))} raw_html"
+
+
+def _image_spelled_in_no_known_way(original: Original) -> str:
+    tree = original.one("funnel.step.components", funnel_id=original.id)
+    key = original.image()["key"].replace("/", "&#47")
+    original.change("funnel.step.components", tree, components=json.dumps({"src": f"a b/{key}"}))
+    return f"funnel.step/{tree['step_id']} components"
+
+
+def _form_spelled_in_no_known_way(original: Original) -> str:
+    secret = original.one("forms")["form_secret_id"]
+    return f"{original.add_to_page(without_semicolons(secret))} raw_html"
+
+
 def _weak_key(original: Original) -> str:
     original.s3.put_object(Bucket=original.settings.s3.bucket, Key="a.png", Body=b"x")
     original.change("sites_images", original.image(), key="a.png")
@@ -338,6 +383,9 @@ PROBLEMS: dict[str, tuple[Kind, Callable[[Original], str]]] = {
     "original in work": ("original_unfinished", _unfinished),
     "original failed": ("original_parked", _parked),
     "page gone": ("step_missing", _step_missing),
+    "id spelled in no known way": ("reference_stays", _spelled_in_no_known_way),
+    "key spelled in no known way": ("reference_stays", _image_spelled_in_no_known_way),
+    "form id spelled in no known way": ("reference_stays", _form_spelled_in_no_known_way),
     "short key": ("weak_identity", _weak_key),
     "short id": ("weak_identity", _weak_step),
     "short form id": ("weak_identity", _weak_form),
@@ -392,6 +440,20 @@ def test_what_is_missing_is_what_a_clone_then_records(small: Original) -> None:
     recorded = sorted(error.partition(":")[0].partition(" ")[0] for error in finished.errors)
     told = sorted({"chat_token_missing": "chat"}.get(p.kind, p.kind.partition("_")[0]) for p in planned.problems)
     assert recorded == told
+
+
+def test_a_reference_that_is_told_to_stay_is_one_that_verify_finds(small: Original) -> None:
+    spoils = (_spelled_in_no_known_way, _image_spelled_in_no_known_way, _form_spelled_in_no_known_way)
+    for spoil in spoils:
+        spoil(small)
+    stays = [problem.detail.partition(" is ")[0] for problem in small.plan().problems]
+    clone_id = request_clone(small.db, small.id)
+    Workshop(small.store, small.settings).clone()
+    found = examine(small.db, small.s3, clone_id, preview_domain=small.settings.chat.preview_domain).violations
+    assert {violation.kind for violation in found} == {"reference_left"}
+    left = [violation.detail.partition(" of the original")[0] for violation in found]
+    assert sorted(left) == sorted(stays)
+    assert len(stays) == len(spoils)
 
 
 def test_a_page_that_is_told_too_large_cannot_be_cloned(small: Original) -> None:
@@ -479,7 +541,7 @@ def test_an_object_above_the_limit_of_one_copy_takes_more_requests(
 
 
 def test_a_funnel_of_more_than_one_transaction_costs_more() -> None:
-    nothing = FunnelUse(image_records=0, images=0, images_left=0, images_failed=0, chat=False)
+    nothing = FunnelUse(image_records=0, images=0, images_left=0, images_failed=0, form_places=0, chat=False)
     page = PageUse(images=0, forms=0, forms_found=0, text_bytes=10, failures=0)
     one, two = funnel_commands(nothing, [page] * 500), funnel_commands(nothing, [page] * 501)
     assert two - one == 4, "funnel, components, steps, commit"

@@ -17,7 +17,7 @@ from engine.edges.mongo.client import Document, Store, translated
 _WITHOUT_TEXT = {"raw_html": 0, "header_tracking_code": 0, "footer_tracking_code": 0, "clone": 0}
 
 # Around each word that a form's place is made of: a slash before it and an id behind it, however they are spelled.
-_FORM_WORD = "userform"
+FORM_WORD = "userform"
 _BEFORE_FORM_WORD = 24
 _BEHIND_FORM_WORD = 300
 
@@ -218,14 +218,14 @@ def _form_places(text: str) -> dict[str, Any]:
     place = {
         "$concat": [
             {"$substrCP": [before, {"$max": [0, from_the_end]}, _BEFORE_FORM_WORD]},
-            _FORM_WORD,
+            FORM_WORD,
             {"$substrCP": [behind, 0, _BEHIND_FORM_WORD]},
         ]
     }
     neighbours = {"$zip": {"inputs": ["$$pieces", {"$slice": ["$$pieces", 1, {"$size": "$$pieces"}]}]}}
     places = {
         "$let": {
-            "vars": {"pieces": {"$split": [text, _FORM_WORD]}},
+            "vars": {"pieces": {"$split": [text, FORM_WORD]}},
             "in": {"$map": {"input": neighbours, "in": place}},
         }
     }

@@ -29,7 +29,7 @@ class PageUse:
     images: int
     """Distinct ones that it shows."""
     forms: int
-    """Distinct ones that it embeds."""
+    """Distinct ones that it embeds or mentions."""
     forms_found: int
     """Those of them that there are."""
     text_bytes: int
@@ -46,6 +46,8 @@ class FunnelUse:
     images_left: int
     """Those that no page shows."""
     images_failed: int
+    form_places: int
+    """How often pages have the word that a form's place is made of."""
     chat: bool
     """Whether a token is asked for."""
 
@@ -66,6 +68,7 @@ def funnel_commands(funnel: FunnelUse, pages: Iterable[PageUse]) -> int:
 def _layout(funnel: FunnelUse, steps: int) -> int:
     original_and_account, made = 2, 3
     reads = original_and_account + made + _cursor(steps) + _cursor(funnel.image_records) + funnel.chat
+    reads += _cursor(funnel.form_places) if steps else 0
     of_steps, of_images = ceil(steps / BATCH_DOCUMENTS), ceil(funnel.images / BATCH_DOCUMENTS)
     transactions = max(of_steps, of_images, 1)
     funnel_and_commit, steps_and_components = 2, 2

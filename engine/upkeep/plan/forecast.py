@@ -4,11 +4,10 @@ The funnel is planned as the layout would plan it for a clone that nobody has as
 step reads them, so that what is told here is what the engine does, not what somebody thinks that it does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.core.identity import form_secret_id, is_strong_id
 from engine.core.model import Claim, CopyOrder, CopyOutcome, FunnelPlan, Identity
 from engine.edges.mongo import planning, structure
 from engine.edges.mongo.client import Document, Store
@@ -18,15 +17,17 @@ from engine.flow.context import FunnelContext
 from engine.flow.layout import foresee
 from engine.settings import Settings
 from engine.upkeep.plan.costs import FunnelUse, copy_requests, funnel_commands, page_commands
+from engine.upkeep.plan.forms import Forms
 from engine.upkeep.plan.limits import Sizes
 from engine.upkeep.plan.objects import Seen, look_at
 from engine.upkeep.plan.original import check_original, check_structure
 from engine.upkeep.plan.outside import Outside
-from engine.upkeep.plan.pages import PagesSurvey, embedded_forms
+from engine.upkeep.plan.pages import PagesSurvey
 from engine.upkeep.plan.problems import Problems
-from engine.upkeep.plan.told import ClonePlan, Expected, FormLine, ImagesTold, StepLine
+from engine.upkeep.plan.staying import Staying
+from engine.upkeep.plan.told import ClonePlan, Expected, ImagesTold, StepLine
 
-Part = Literal["forms", "objects", "pages"]
+Part = Literal["objects", "pages"]
 Watch = Callable[[Part, int, int], None]
 
 
@@ -39,7 +40,7 @@ def plan_clone(
 ) -> ClonePlan | None:
     """Tell what a clone of a funnel, for its own account, would do; None where there is no such funnel.
 
-    Reads every page twice, one at a time, and the head of every image. Writes nothing; safe to repeat.
+    Reads every page once, one at a time, and the head of every image. Writes nothing; safe to repeat.
 
     Args:
         store: The product's database.
@@ -64,9 +65,8 @@ def plan_clone(
     for found in seen:
         if found.trouble is not None:
             problems.add(found.trouble, f"{found.image.bucket}/{found.image.source_key}", found.reason)
-    forms = _forms(store, plan, problems, watch)
-    survey = _survey(store, plan, settings, seen, forms, problems, watch)
-    return _told(original, plan, settings, seen, forms, survey)
+    survey = _survey(store, plan, settings, seen, problems, watch)
+    return _told(original, plan, settings, seen, survey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +77,11 @@ class _NoCopier:
         raise NotImplementedError(f"{len(orders)} copies within {deadline_s} s")
 
 
-def _forms(store: Store, plan: FunnelPlan, problems: Problems, watch: Watch) -> tuple[FormLine, ...]:
-    embedding = embedded_forms(store, plan.steps, lambda done, total: watch("forms", done, total))
-    names = planning.form_names(store, list(embedding))
-    for secret in embedding:
-        if secret not in names:
-            problems.add("form_missing", f"forms/{secret}", "no form has this id: its reference stays")
-        elif not is_strong_id(secret):
-            detail = "the id is short: only behind userform/ it is replaced"
-            problems.add("weak_identity", f"forms/{secret}", detail)
-    return tuple(FormLine(secret, names.get(secret), count) for secret, count in embedding.items())
-
-
 def _survey(
     store: Store,
     plan: FunnelPlan,
     settings: Settings,
     seen: Sequence[Seen],
-    forms: Sequence[FormLine],
     problems: Problems,
     watch: Watch,
 ) -> PagesSurvey:
@@ -102,9 +89,11 @@ def _survey(
     step_ids = [work.original_id for work in plan.steps]
     survey = PagesSurvey(
         context=context,
-        replacements={**context.ids, **_replacements(plan, seen, forms)},
+        images={Identity("image", s.image.source_key): s.image.key for s in seen if s.trouble is None},
+        forms=Forms(store, plan, problems),
         sizes=Sizes(planning.measure_pages(store, step_ids), planning.measure_components(store, step_ids)),
-        outside=Outside.of(plan, [form.form_secret_id for form in forms]),
+        outside=Outside.of(plan),
+        staying=Staying.of(plan, [s.image.source_key for s in seen if s.trouble is not None], problems),
         problems=problems,
     )
     for done, work in enumerate(plan.steps, start=1):
@@ -113,24 +102,11 @@ def _survey(
     return survey
 
 
-def _replacements(plan: FunnelPlan, seen: Sequence[Seen], forms: Sequence[FormLine]) -> Mapping[Identity, str]:
-    """Of images and forms: what is missing stays."""
-    return {
-        **{Identity("image", s.image.source_key): s.image.key for s in seen if s.trouble is None},
-        **{
-            Identity("form", form.form_secret_id): form_secret_id(plan.claim.funnel_id, form.form_secret_id)
-            for form in forms
-            if form.name is not None
-        },
-    }
-
-
 def _told(
     original: Document,
     plan: FunnelPlan,
     settings: Settings,
     seen: Sequence[Seen],
-    forms: tuple[FormLine, ...],
     survey: PagesSurvey,
 ) -> ClonePlan:
     sizes = survey.sizes
@@ -147,7 +123,7 @@ def _told(
             bytes_recorded=sum(image.size_bytes or 0 for image in plan.images),
             missing=sum(found.trouble == "image_missing" for found in seen),
         ),
-        forms=forms,
+        forms=survey.forms.lines(),
         references={kind: dict(found.most_common()) for kind, found in sorted(survey.references.items())},
         outside_references=survey.outside.references(),
         problems=tuple(sorted(survey.problems.found)),
@@ -162,6 +138,7 @@ def _expected(plan: FunnelPlan, settings: Settings, seen: Sequence[Seen], survey
         images=len(plan.images),
         images_left=sum(image.source_key not in survey.shown for image in plan.images),
         images_failed=len(seen) - standing,
+        form_places=survey.form_places,
         chat=plan.chat.enabled and bool(plan.chat.domain),
     )
     return Expected(

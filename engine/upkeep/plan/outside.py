@@ -1,6 +1,6 @@
 """Collects references that lead out of the funnel: to another one, or to nothing. A clone leaves them as they are."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,20 +28,22 @@ class OutsideReference:
 class Outside:
     """What is found, in the order of the pages."""
 
-    known: Collection[str]
-    """Ids, form ids and first parts of keys that are the funnel's."""
+    known: set[str]
+    """Ids, form ids and first parts of keys that are the funnel's or its clone's."""
     buckets: Collection[str]
     _found: dict[str, dict[str, None]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: FunnelPlan, forms: Iterable[str]) -> "Outside":
-        """Look for what is neither of ``plan`` nor one of the ``forms`` that its pages embed."""
-        keys = {image.source_key.partition("/")[0] for image in plan.images}
-        return cls(keys.union(plan.ids, forms), sorted({image.bucket for image in plan.images}))
+    def of(cls, plan: FunnelPlan) -> "Outside":
+        """Look for what is neither of ``plan`` nor a form that its pages embed."""
+        keys = {key.partition("/")[0] for image in plan.images for key in (image.source_key, image.key)}
+        known = keys.union(plan.ids, plan.ids.values(), plan.forms)
+        return cls(known, sorted({image.bucket for image in plan.images}))
 
-    def look_at(self, text: str, work: StepWork) -> None:
-        """Add what a text of a page refers to, in whatever encoding."""
-        for reference in elsewhere(Layer(text).stack[-1].text, self.known, self.buckets):
+    def look_at(self, text: Sequence[Layer], work: StepWork, forms: Iterable[str]) -> None:
+        """Add what a text of a page refers to, in whatever encoding; ``forms``: ids, old and new, that are its own."""
+        self.known.update(forms)
+        for reference in elsewhere(text[-1].text, self.known, self.buckets):
             self._found.setdefault(reference, {})[str(work.original_id)] = None
 
     def references(self) -> tuple[OutsideReference, ...]:

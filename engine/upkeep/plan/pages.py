@@ -1,41 +1,24 @@
 """Reads the pages as a step would, one at a time: what they refer to, what they embed, what is wrong with them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.core.errors import ComponentsInvalid, DocumentInvalid
 from engine.core.model import Identity, StepWork
-from engine.core.references import ReferenceFinder
-from engine.edges.mongo import pages
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.structure import FORM_WORD
 from engine.flow.chat import gather_chat
 from engine.flow.context import FunnelContext
-from engine.flow.page import Page, load, rewrite_page
+from engine.flow.page import Page, Rewritten, load, rewrite_page
+from engine.upkeep.invariants.decoding import Layer
 from engine.upkeep.plan.costs import PageUse
+from engine.upkeep.plan.forms import Forms
 from engine.upkeep.plan.limits import Sizes, check_limits
 from engine.upkeep.plan.outside import Outside
 from engine.upkeep.plan.problems import Kind, Problems
-
-Watch = Callable[[int, int], None]
+from engine.upkeep.plan.staying import Staying
 
 _FAILURES: Mapping[str, Kind] = {"components": "components_missing", "chat": "chat_token_missing"}
-
-
-def embedded_forms(store: Store, works: Sequence[StepWork], watch: Watch) -> dict[str, int]:
-    """``form_secret_id`` -> number of pages that embed it, in the order of the pages.
-
-    A pass of its own, since a form that one page embeds may be named on all others.
-    """
-    finder = ReferenceFinder((), ())
-    embedding: Counter[str] = Counter()
-    for done, work in enumerate(works, start=1):
-        original = pages.load(store, work)
-        texts = (original.raw_html, (original.components or {}).get("components"))
-        found = finder.find_on_page([text for text in texts if isinstance(text, str)])
-        embedding.update({r.identity.text: 1 for of_text in found for r in of_text if r.identity.kind == "form"})
-        watch(done, len(works))
-    return dict(embedding)
 
 
 @dataclass(slots=True)
@@ -43,16 +26,20 @@ class PagesSurvey:
     """What all pages come to; ``read`` adds one."""
 
     context: FunnelContext
-    replacements: Mapping[Identity, str]
-    """All but those of chat keys."""
+    images: Mapping[Identity, str]
+    """New keys; what has no object is left out."""
+    forms: Forms
     sizes: Sizes
     outside: Outside
+    staying: Staying
     problems: Problems
     references: dict[str, Counter[str]] = field(default_factory=dict)
     """Kind -> spelling -> how many."""
     uses: list[PageUse] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
     """Keys of the images that pages show."""
+    form_places: int = 0
+    """How often a form's place may begin on the pages: as often the layout reads what stands there."""
 
     def read(self, work: StepWork) -> None:
         """Read a page; one that could not be cloned is a problem, and what it refers to is not counted.
@@ -72,23 +59,34 @@ class PagesSurvey:
             return
         for reference in (*page.html_references, *page.components_references):
             self.references.setdefault(reference.identity.kind, Counter())[str(reference.spelling)] += 1
-        for text in (page.html, page.components):
-            if text is not None:
-                self.outside.look_at(text, work)
+        self.forms.see(page.identities("form"))
         chat = gather_chat(page, self.context)
         for failure in (*page.failures, *chat.failures):
             # A token is missing for the funnel, however many pages have a widget.
             place = f"funnels/{self.context.plan.claim.original_id}" if failure.kind == "chat" else where
             self.problems.add(_FAILURES[failure.kind], place, failure.reason)
-        rewritten = rewrite_page(page, {**self.replacements, **chat.replacements})
+        replacements = {**self.context.ids, **self.images, **self.forms.replacements(), **chat.replacements}
+        rewritten = rewrite_page(page, replacements)
         check_limits(work, page, rewritten, self.sizes, self.problems)
+        self._look_for_others(work, rewritten)
         self._use(work, page, bool(page.failures or chat.failures))
+
+    def _look_for_others(self, work: StepWork, rewritten: Rewritten) -> None:
+        """What the clone's page will hold that is not its own: another funnel's, or still the original's."""
+        forms = self.forms.replacements()
+        secrets = [identity.text for identity in forms]
+        for name, text in (("raw_html", rewritten.html), ("components", rewritten.components)):
+            if text is not None:
+                layers = Layer(text).stack
+                self.outside.look_at(layers, work, (*self.forms.names, *forms.values()))
+                self.staying.look_at(name, layers, work, secrets)
 
     def _use(self, work: StepWork, page: Page, failed: bool) -> None:  # noqa: FBT001
         images, forms = page.identities("image"), page.identities("form")
         self.shown.update(images)
-        found = [secret for secret in forms if Identity("form", secret) in self.replacements]
-        standing = [key for key in images if Identity("image", key) in self.replacements]
+        found = [secret for secret in forms if self.forms.names[secret] is not None]
+        standing = [key for key in images if Identity("image", key) in self.images]
         missing = len(forms) - len(found) + len(images) - len(standing)
         text_bytes = self.sizes.html(work).text_bytes + self.sizes.components(work).text_bytes
+        self.form_places += sum(text.count(FORM_WORD) for text in (page.html or "", page.components))
         self.uses.append(PageUse(len(images), len(forms), len(found), text_bytes, failed + missing))
