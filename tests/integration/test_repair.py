@@ -208,14 +208,30 @@ def test_d11_forms_are_copied_once_and_replaced_wherever_they_stand(scene: OldSc
     assert scene.db["forms"].count_documents({"clone.funnel_id": scene.clone_id}) == len(done.forms)
 
 
+def test_b15_a_form_that_a_page_of_the_clone_only_mentions_is_moved_there_too(scene: OldScene) -> None:
+    secret = str(uuid4())
+    new = form_secret_id(scene.clone_id, secret)
+    scene.db["forms"].insert_one({"form_secret_id": secret, "form_name": "Embedded once"})
+    embeds = f"<iframe src='/userform/{secret}'></iframe>"
+    scene.db["funnel.step"].update_one({"_id": scene.original_step(0)["_id"]}, {"$set": {"raw_html": embeds}})
+    scene.append(2, f"<i data-form='{secret}'>")
+    tree = scene.one("funnel.step.components", step_id=scene.step(3)["_id"])
+    scene.db["funnel.step.components"].update_one({"_id": tree["_id"]}, {"$set": {"components": f'{{"f":"{secret}"}}'}})
+    scene.repair()
+    assert scene.step(2)["raw_html"].endswith(f"<i data-form='{new}'>")
+    assert scene.one("funnel.step.components", _id=tree["_id"])["components"] == f'{{"f":"{new}"}}'
+    assert scene.db["forms"].count_documents({"form_secret_id": new}) == 1
+
+
 def test_a_form_of_the_clone_that_the_original_embeds_too_is_the_clones(scene: OldScene) -> None:
     secret = str(uuid4())
     scene.db["forms"].insert_one({"form_secret_id": secret, "clone": {"funnel_id": scene.clone_id}})
     page = f"<iframe src='/userform/{secret}'></iframe>"
     scene.db["funnel.step"].update_one({"_id": scene.original_step(0)["_id"]}, {"$set": {"raw_html": page}})
     scene.write(0, page)
+    scene.write(1, secret)
     scene.repair()
-    assert scene.step(0)["raw_html"] == page
+    assert (scene.step(0)["raw_html"], scene.step(1)["raw_html"]) == (page, secret)
 
 
 def test_d12_an_unknown_chat_key_becomes_the_token_and_a_known_one_stays(scene: OldScene) -> None:

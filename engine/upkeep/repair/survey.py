@@ -87,7 +87,7 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
         store=store,
         copier=copier,
         copy_deadline_s=settings.copy.deadline_seconds,
-        finder=_finder((*ids, *lost_ids), pictures, settings.s3.bucket),
+        finder=_finder((*ids, *lost_ids), pictures, settings.s3.bucket, forms),
         ids={Identity("id", old): new for old, new in ids.items()},
         images={},
     )
@@ -95,11 +95,11 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
     return Survey(context, plan.step_ids, lost_ids, pictures, parent_account, frozenset(forms), frozenset(chat_keys))
 
 
-def _finder(ids: Iterable[str], pictures: Pictures, bucket: str) -> ReferenceFinder:
+def _finder(ids: Iterable[str], pictures: Pictures, bucket: str, forms: Iterable[str]) -> ReferenceFinder:
     # The clone's own keys are looked for, too, and stay: the file name in one may hold an old id or key within.
     keys = dict.fromkeys((*pictures.sources, *pictures.own))
     records = (*pictures.originals.values(), *pictures.own.values())
-    return ReferenceFinder(ids, keys, {bucket, *_buckets(records)})
+    return ReferenceFinder(ids, keys, {bucket, *_buckets(records)}, forms)
 
 
 def _original_of(store: Store, clone: Document) -> Document:
