@@ -24,12 +24,6 @@ class AddressWriter:
     write: Callable[[Url], str]
     layers: int
     """How often a text is encoded."""
-    own_slashes: bool = False
-    """Slashes of an identity stand otherwise than those around it."""
-
-    def can_be_told(self, url: Url) -> bool:
-        """Whether what replaces it has one spelling: a key without a slash does not tell how its slashes would be."""
-        return not self.own_slashes or "/" in "".join(url[1::2]) or "/media/" not in url[0]
 
 
 def _parts(identity: Layer, literal: Layer = str) -> Callable[[Url], str]:
@@ -61,12 +55,12 @@ ADDRESSES = {
     "strict": AddressWriter(_parts(_strict), 1),
     "strict, lower digits": AddressWriter(_parts(lambda text: _lower_digits(_strict(text))), 1),
     "bucket in the host": AddressWriter(_host_of_bucket, 1),
-    "slashes encoded": AddressWriter(_parts(_component), 1, own_slashes=True),
+    "slashes encoded": AddressWriter(_parts(_component), 1),
     "in a query": AddressWriter(_within_a_query(_component), 1),
     "in a query, lower digits": AddressWriter(_within_a_query(lambda text: _lower_digits(_component(text))), 1),
     "in a query, a space as +": AddressWriter(_within_a_query(partial(quote_plus, safe="/")), 1),
     "in a query, encoded twice": AddressWriter(_within_a_query(_component, _strict), 2),
-    "every character encoded": AddressWriter(_parts(_every_character), 1, own_slashes=True),
+    "every character encoded": AddressWriter(_parts(_every_character), 1),
 }
 
 

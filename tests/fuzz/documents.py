@@ -111,8 +111,6 @@ def _written(choices: Choices) -> tuple[str, str]:
         place, address, at = choices.of(PLACE_LIST), choices.of(ADDRESS_WRITERS), choices.below(len(olds))
         if address.layers + len(place.writer) + levels > MOST_LAYERS or (place.encoded and not address.layers):
             continue
-        if not address.can_be_told(olds[at]):
-            continue
         one += place.hold(address.write(olds[at])) + "\n"
         other += place.hold(address.write(news[at])) + "\n"
     for _ in range(levels):
