@@ -96,10 +96,11 @@ def read(text: str, at: int, wanted: str) -> Reading | None:
             return Reading(tuple(ends), chain)
         if len(ends) < before:
             continue
-        for longer in _longer(chain, _shown(text, at, wanted, ends, found)):
+        right, shown = _shown(text, at, wanted, ends, found)
+        for longer in _longer(chain, shown):
             if longer not in seen:
                 seen.add(longer)
-                waiting.append((longer, len(ends)))
+                waiting.append((longer, right))
     return None
 
 
@@ -127,15 +128,16 @@ def _matching(text: str, at: int, wanted: str, chain: Chain) -> tuple[list[int],
     return ends, ""
 
 
-def _shown(text: str, at: int, wanted: str, ends: list[int], found: str) -> str:
-    """Where escapes show that were not read: from the first character that is not as wanted, if it introduces one.
+def _shown(text: str, at: int, wanted: str, ends: list[int], found: str) -> tuple[int, str]:
+    """Where escapes show that were not read: (how many characters are right before them, what stands there).
 
-    Or from one before it that the identity holds itself: ``&`` of ``&amp;`` is as wanted, and what follows is not.
+    At the first character that is not as wanted, if it introduces one; or at one before it that the identity holds
+    itself: ``&`` of ``&amp;`` is as wanted, and what follows is not.
     """
     if found in INTRODUCED:
-        return found + text[ends[-1] if ends else at :][:_VIEW]
+        return len(ends), found + text[ends[-1] if ends else at :][:_VIEW]
     last = next((n for n in range(len(ends) - 1, -1, -1) if wanted[n] in INTRODUCED), None)
-    return "" if last is None else wanted[last] + text[ends[last] :][:_VIEW]
+    return (0, "") if last is None else (last, wanted[last] + text[ends[last] :][:_VIEW])
 
 
 def _longer(chain: Chain, shown: str) -> tuple[Chain, ...]:

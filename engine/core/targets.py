@@ -23,7 +23,9 @@ _FORM_PLACE = "/userform/"
 _ID_PLACES = ("funnel/", "step/")
 _NO_FORM_ID = frozenset("""?/"'&\\<>)(#,;`%{}[]|^""")
 _ENDS_FORM_ID = frozenset(_NO_FORM_ID) | set(" \n") | {""}
-_RUN = re.compile(r"[A-Za-z0-9._~-]+")
+_RUN = re.compile(r"[A-Za-z0-9_-]+")
+"""Without the dot, which ``CSS.escape`` escapes."""
+_FORM_ID = re.compile(r"[A-Za-z0-9._~-]+")
 _TELLING = 4
 """Characters: a shorter run stands everywhere."""
 _LONGEST_ESCAPE = 24
@@ -103,6 +105,22 @@ class Whole:
         return known
 
 
+class _BehindSlash(NamedTuple):
+    """How a key without a slash stands in an address: what is before it tells how those of another are written."""
+
+    whole: Spelling
+    """Of slash and key."""
+    slash: int
+    """Characters that the slash takes."""
+
+    def respell(self, new: str, text: str, start: int) -> str:
+        """As ``Spelling`` does."""
+        return self.whole.respell("/" + new, text, start)[self.slash :]
+
+    def __str__(self) -> str:
+        return str(self.whole)
+
+
 class InBucket:
     """A key that is too weak to be told by itself, in the URL of an object in a bucket."""
 
@@ -117,11 +135,14 @@ class InBucket:
     def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:  # noqa: ARG002
         """Behind the bucket and, where that is the first part of a host's name, behind the host."""
         behind = host_end(text, start, end)
-        reading = None if behind is None else read(text, behind, "/" + self._identity.text)
+        if behind is None:
+            return None
+        reading = read(text, behind, "/" + self._identity.text)
         if reading is None or not ends_as_key(text, reading.ends[-1]):
             return None
         own, stop = reading.ends[0], reading.ends[-1]
-        return Reference(own, stop, self._identity, Spelling(self._identity.text, text[own:stop], reading.chain))
+        whole = Spelling("/" + self._identity.text, text[behind:stop], reading.chain)
+        return Reference(own, stop, self._identity, _BehindSlash(whole, own - behind))
 
 
 class EmbeddedForm:
@@ -134,7 +155,7 @@ class EmbeddedForm:
     def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
         """From behind the place to the first character that no id has."""
         if start and text.startswith(_FORM_PLACE, start - 1):
-            form = _RUN.match(text, end + 1)
+            form = _FORM_ID.match(text, end + 1)
             if form is not None and text[form.end() : form.end() + 1] in _ENDS_FORM_ID:
                 return Reference(*form.span(), Identity("form", form[0]), Spelling(form[0], form[0]))
         found = _read_around(text, start, end, offset, _FORM_PLACE)
