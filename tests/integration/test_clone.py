@@ -82,7 +82,7 @@ def test_b16_the_chat_key_becomes_the_preview_domains_token_or_empty(
     assert_sound(database, s3, with_token, before)
 
 
-def test_an_image_that_is_gone_is_a_failure_and_the_rest_goes_on(
+def test_b17_b18_d14_an_image_that_is_gone_is_a_failure_and_the_rest_goes_on(
     store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
 ) -> None:
     gone = store.images.find_one({"ref_id": small}) or {}
@@ -94,6 +94,10 @@ def test_an_image_that_is_gone_is_a_failure_and_the_rest_goes_on(
     assert_sound(database, s3, clone_id, None)
     event = store.outbox.find_one() or {}
     assert event["payload"] == {"funnel_id": str(clone_id), "status": "completed", "errors": 1}
+    flags = [step["processed"]["images_processed"] for step in original_steps(store, clone_id)]
+    trees = store.components.find({"funnel_id": clone_id}).sort("step_id", 1)
+    assert [tree["errors"] == list(result.errors) for tree in trees] == [not flag for flag in flags]
+    assert sorted(flags) == [False, False, True], "two pages show it"
 
 
 def test_a_form_that_is_gone_is_a_failure_and_its_reference_stays(
@@ -362,6 +366,37 @@ def test_whose_funnels_an_account_may_clone(
     assert isinstance(workshop.lay_out(workshop.claim()), state)
     request_clone(database, small, stranger)
     assert isinstance(workshop.lay_out(workshop.claim()), Laid if rule == "allow" else Rejected)
+
+
+def test_b17_d13_a_page_begun_anew_copies_nothing_again_and_has_every_reference_moved(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
+    before = snapshot(database, s3, small)
+    clone_id = request_clone(database, small)
+    context = workshop.context(workshop.plan())
+    with failing(store, "update", "funnel.step.components"), pytest.raises(PermanentError):
+        clone_step(context.plan.steps[0], context)
+    parts = ("images_processed", "forms_processed", "chat_plugin_processed")
+    # As the old system left a page whose parts are all done and whose text was never written.
+    store.steps.update_many({"funnel_id": clone_id}, {"$set": {"processed": dict.fromkeys(parts, True)}})
+    store.funnels.update_one({"_id": clone_id}, {"$set": {"clone.pass": "of a pass that died"}})
+    copied = workshop.copier.issued()
+    assert copied > 0
+    workshop.clone()
+    assert workshop.copier.issued() == store.images.count_documents({"ref_id": small})
+    assert_sound(database, s3, clone_id, before)
+
+
+def test_b18_an_error_that_holds_no_more_goes_away(
+    store: Store, workshop: Workshop, database: Any, s3: Any, small: ObjectId
+) -> None:
+    clone_id = request_clone(database, small)
+    context = workshop.context(workshop.plan())
+    store.components.update_many({"funnel_id": clone_id}, {"$set": {"errors": ["image a: no such object"]}})
+    workshop.clone_steps(context)
+    assert finish_funnel(context).errors == ()
+    assert [tree["errors"] for tree in store.components.find({"funnel_id": clone_id})] == [[], [], []]
+    assert_sound(database, s3, clone_id, None)
 
 
 def test_steps_done_twice_are_done_once(

@@ -187,7 +187,7 @@ def test_b7_an_original_that_is_gone_is_told_once(store: Store, workshop: Worksh
         store.funnels.update_one({"_id": clone_id}, {"$set": {"pending": True}})
 
 
-def test_b8_steps_that_are_done_stay_and_others_are_taken_up(store: Store, workshop: Workshop) -> None:
+def test_b8_d3_steps_that_are_done_stay_and_others_are_taken_up(store: Store, workshop: Workshop) -> None:
     original_id = original(store)
     done, stale, _ = steps_of(store, original_id)
     clone_id = ask(store, original_id)
