@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as examples
 
 from engine.edges.mongo.client import Store, open_store
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
 from tests.in_process import Workshop
+
+# How long an example takes says nothing on a busy machine; `--hypothesis-profile=long` tries many more.
+examples.register_profile("usual", deadline=None)
+examples.register_profile("long", deadline=None, max_examples=5_000)
+examples.load_profile("usual")
 
 PREVIEW_DOMAIN = "preview.example.com"
 
