@@ -28,10 +28,12 @@ from uuid import UUID
 from engine.core.rewrite import rewrite
 from tests.corpus.identities import Identities, clone_of, finder_of, replacements
 from tests.corpus.pages import real_pages
+from tests.writers import ROWS
 
 HTML_BYTES, COMPONENTS_BYTES, STEPS = 60_000, 80_000, 10
-BETWEEN_REFERENCES = 1_000
-"""Bytes of page for one address: in 140 KB each of 45 images about twice, and half as many links."""
+DENSITIES = {"typical": 2_500, "dense": 1_000}
+"""Bytes of page for one address: in 140 KB each of 9 images, a page's share, about four times, and half as many links;
+or each of all 45 about twice."""
 LARGE_BYTES = 15_000_000
 KINDS = {"ascii": "", "latin": "é", "emoji": "é😀"}
 """What a text holds decides how wide Python stores its characters: one byte, one, or four."""
@@ -90,6 +92,8 @@ class Planter:
 
     identities: Identities
     chosen: random.Random
+    between: int
+    """Bytes of page between references."""
 
     def html(self, size: int, special: str) -> str:
         """A page of about ``size`` bytes."""
@@ -110,10 +114,10 @@ class Planter:
         filled = start = 0
         while filled < size:
             # Where a tag ends, as a writer would.
-            end = source.find(">", start + BETWEEN_REFERENCES) + 1
+            end = source.find(">", start + self.between) + 1
             pieces += (inside(source[start:end]), self._reference(spellings, special, image, link))
             filled += len(pieces[-1]) + len(pieces[-2])
-            start = end if 0 < end < len(source) - 2 * BETWEEN_REFERENCES else 0
+            start = end if 0 < end < len(source) - 2 * self.between else 0
         return "".join(pieces)
 
     def _reference(self, spellings: Spellings, special: str, image: str, link: str) -> str:
@@ -179,12 +183,13 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "most": max(values), "runs": len(values)}
 
 
-def throughput(old: Identities, rounds: int) -> dict[str, Any]:
+def throughput(old: Identities, between: int, rounds: int) -> dict[str, Any]:
     """MB/s of every way over a funnel's pages, in turns, and how often it was faster than the naive ones."""
-    planter = Planter(old, random.Random(1))
+    planter = Planter(old, random.Random(1), between)
     pages = [(planter.html(HTML_BYTES, "é"), planter.components(COMPONENTS_BYTES, "é")) for _ in range(STEPS)]
     ways = {
         "engine": engine_way(old),
+        "naive, all spellings": naive_way(old, ROWS.values()),
         "naive, 9 spellings": naive_way(old, COMBINED.values()),
         "naive, 4 spellings": naive_way(old, PLAIN.values()),
         "naive, raw alone": naive_way(old, [str]),
@@ -217,7 +222,7 @@ def building(old: Identities, rounds: int) -> dict[str, float]:
 def memory(old: Identities, kind: str, size: int) -> dict[str, Any]:
     """A large page's rewrite: its time, and its peak over what stood before, each in a process of its own."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".html") as file:
-        file.write(Planter(old, random.Random(2)).html(size, KINDS[kind]))
+        file.write(Planter(old, random.Random(2), DENSITIES["dense"]).html(size, KINDS[kind]))
         file.flush()
         answers = {}
         for way in ("time", "traced", "resident"):
@@ -273,16 +278,8 @@ def surroundings() -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> str:
     """The figures for a reader."""
-    rate = found["rewrite"]
-    kept, pages = rate["references_left"], rate["pages"]
-    lines = [
-        f"{pages} pages, {rate['megabytes']:.1f} MB, {rate['references_planted'] / pages:.0f} references a page",
-        *(
-            f"  {name:22} {s['median']:8.1f} MB/s ({s['least']:.1f} to {s['most']:.1f}, {s['runs']} runs)"
-            for name, s in rate["megabytes_per_second"].items()
-        ),
-        *(f"  {times:.1f} times as fast as {name}" for name, times in rate["times_as_fast"].items()),
-        *(f"  {name} leaves {count} of {rate['references_planted']} references" for name, count in kept.items()),
+    lines = [line for name, rate in found["rewrite"].items() for line in _rates(name, rate)]
+    lines += [
         f"patterns of a funnel: {found['build_milliseconds']['median']:.2f} ms",
         *(
             f"{m['bytes'] / 1e6:.1f} MB of {m['kind']}: {m['seconds']:.2f} s, {m['megabytes_per_second']:.0f} MB/s; "
@@ -291,6 +288,19 @@ def table(found: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _rates(name: str, rate: dict[str, Any]) -> list[str]:
+    pages, planted = rate["pages"], rate["references_planted"]
+    return [
+        f"{name}: {pages} pages, {rate['megabytes']:.1f} MB, {planted / pages:.0f} references a page",
+        *(
+            f"  {way:22} {s['median']:8.1f} MB/s ({s['least']:.1f} to {s['most']:.1f}, {s['runs']} runs)"
+            for way, s in rate["megabytes_per_second"].items()
+        ),
+        *(f"  {times:.1f} times as fast as {way}" for way, times in rate["times_as_fast"].items()),
+        *(f"  {way} leaves {count} of {planted} references" for way, count in rate["references_left"].items()),
+    ]
 
 
 def main() -> None:
@@ -306,7 +316,7 @@ def main() -> None:
     old = funnel()
     found = {
         **surroundings(),
-        "rewrite": throughput(old, 5 if options.quick else 25),
+        "rewrite": {name: throughput(old, between, 3 if options.quick else 15) for name, between in DENSITIES.items()},
         "build_milliseconds": building(old, 5 if options.quick else 25),
         "large": [memory(old, kind, LARGE_BYTES // (10 if options.quick else 1)) for kind in KINDS],
     }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import product
 from operator import itemgetter
 
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from engine.core import needless
 from engine.core.boundaries import stands_as_id
@@ -89,35 +89,41 @@ class _Search:
     """Looks for targets in a text."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
-        anchors = {anchor: found for anchor, found in anchors_of(targets).items() if _storable(anchor)}
-        signs = [sign for sign in (*needless.SIGNS, *CHAT_SIGNS) if sign not in anchors]
-        self._targets = list(anchors.values())
-        self._words = [*anchors, *signs]
+        anchors = anchors_of(targets)
+        # Offsets in ASCII, with one other character for each that is none, are those of the text. So the few anchors
+        # that are no ASCII are looked for by themselves.
+        self._foreign = {anchor: found for anchor, found in anchors.items() if not anchor.isascii()}
+        plain = {anchor: found for anchor, found in anchors.items() if anchor.isascii()}
+        self._targets = list(plain.values())
+        self._words = [*plain, *(sign for sign in (*needless.SIGNS, *CHAT_SIGNS) if sign not in plain)]
         # Leftmost-longest is faster than all matches, and tells one word where several overlap.
-        self._first = AhoCorasick(self._words, matchkind=MatchKind.LeftmostLongest, implementation=Implementation.DFA)
-        self._all = AhoCorasick(anchors, implementation=Implementation.ContiguousNFA)
-        self._longest = max(map(len, anchors), default=0)
+        self._first = BytesAhoCorasick(
+            [word.encode() for word in self._words],
+            matchkind=MatchKind.LeftmostLongest,
+            implementation=Implementation.DFA,
+        )
+        self._all = BytesAhoCorasick([anchor.encode() for anchor in plain], implementation=Implementation.ContiguousNFA)
+        self._longest = max(map(len, plain), default=0)
         self._contested = {
             index
-            for index, anchor in enumerate(anchors)
-            if len(self._all.find_matches_as_indexes(anchor, overlapping=True)) > 1
+            for index, anchor in enumerate(plain)
+            if len(self._all.find_matches_as_indexes(anchor.encode(), overlapping=True)) > 1
         }
 
     def scan(self, text: str) -> _Scan:
         """All targets that stand in a text, whatever their spelling."""
-        searched = _storable_text(text)
-        words = self._first.find_matches_as_indexes(searched)
+        words = self._first.find_matches_as_indexes(_in_ascii(text))
         signs = [(self._words[index], start) for index, start, _ in words if index >= len(self._targets)]
         may_have_chat = any(sign in CHAT_SIGNS for sign, _ in signs)
-        bare = needless.bared(searched, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
+        bare = needless.bared(text, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
         if bare is None:
-            return _Scan(text, self._standing(searched, words), may_have_chat)
-        standing = self._standing(bare.text, self._first.find_matches_as_indexes(bare.text))
+            return _Scan(text, self._standing(text, words), may_have_chat)
+        standing = self._standing(bare.text, self._first.find_matches_as_indexes(_in_ascii(bare.text)))
         found = [_in_place(text, reference, bare) for reference in standing]
         return _Scan(text, [reference for reference in found if reference is not None], may_have_chat)
 
     def _standing(self, text: str, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
-        found: list[Reference] = []
+        found = [*self._behind_foreign(text)]
         for index, start, end in words:
             before = len(found)
             for target, offset in self._targets[index] if index < len(self._targets) else ():
@@ -130,13 +136,28 @@ class _Search:
         return found
 
     def _overlapping(self, text: str, start: int, end: int) -> Iterator[Reference]:
-        window = text[start : end + self._longest]
+        window = _in_ascii(text[start : end + self._longest])
         for index, begin, stop in self._all.find_matches_as_indexes(window, overlapping=True):
             if begin < end - start:
-                for target, offset in self._targets[index]:
-                    reference = target.around(text, start + begin, start + stop, offset)
-                    if reference is not None:
-                        yield reference
+                yield from _around(self._targets[index], text, start + begin, start + stop)
+
+    def _behind_foreign(self, text: str) -> Iterator[Reference]:
+        for anchor, targets in self._foreign.items():
+            start = text.find(anchor)
+            while start >= 0:
+                yield from _around(targets, text, start, start + len(anchor))
+                start = text.find(anchor, start + 1)
+
+
+def _around(targets: Iterable[tuple[Target, int]], text: str, start: int, end: int) -> Iterator[Reference]:
+    for target, offset in targets:
+        reference = target.around(text, start, end, offset)
+        if reference is not None:
+            yield reference
+
+
+def _in_ascii(text: str) -> bytes:
+    return text.encode("ascii", "replace")
 
 
 def _in_place(text: str, found: Reference, bare: Bared) -> Reference | None:
@@ -177,17 +198,3 @@ def _outside(found: list[Reference], closed: list[Span]) -> Iterator[Reference]:
             at += 1
         if at == len(closed) or reference.end <= closed[at][0]:
             yield reference
-
-
-def _storable(text: str) -> bool:
-    """Whether UTF-8 can hold it, as the automaton must; half a pair of surrogates it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _storable_text(text: str) -> str:
-    """The text with each lone surrogate as one other character: offsets stay."""
-    return text if _storable(text) else text.encode("utf-8", "replace").decode()
