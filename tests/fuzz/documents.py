@@ -16,7 +16,7 @@ from tests.corpus.writers import ADDRESSES, ATTRIBUTES, JSON_WRITERS, STYLES, La
 Kind = Literal["written", "mixed", "text"]
 KINDS: tuple[Kind, ...] = ("written", "mixed", "text")
 MOST_LAYERS = 4
-_MOST_PIECES = 12
+_MOST_PIECES = 5
 
 # No file name holds another identity, and no folder a character that a writer escapes: the first could not be moved
 # (a key's file name stays), nor the second moved back (what its spelling was is then nowhere to be seen).

@@ -19,7 +19,7 @@ from time import monotonic
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".fuzz"
 LEARNT, FINDINGS, COUNTS = FOLDER / "learnt", FOLDER / "findings", FOLDER / "counts.json"
-_LONGEST = 4096
+_LONGEST = 1024
 _COUNT_EVERY = 500
 _MOST_ALIKE = 5
 

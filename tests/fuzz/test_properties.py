@@ -52,19 +52,19 @@ def test_every_seed_makes_a_document_that_holds() -> None:
         kinds.add(made.kind)
         references += check(made)
     assert kinds == set(KINDS)
-    assert references > 1000
+    assert references > 300
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=KINDS)
 def test_bytes_at_random_make_documents_that_hold(kind: int) -> None:
     chosen = random.Random(kind)
     references = 0
-    for at in range(300):
+    for at in range(40):
         data = bytes([kind, at % len(FUNNELS), 0]) + chosen.randbytes(64)
-        for seed in range(5):
-            data = with_identity(data, 4096, 5 * at + seed)
+        for seed in range(3):
+            data = with_identity(data, 1024, 3 * at + seed)
             references += check(document(data))
-    assert references > 100
+    assert references > 20
 
 
 @pytest.mark.parametrize("funnel", FUNNELS, ids=["usual", "strange"])
