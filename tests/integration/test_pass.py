@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -118,15 +118,23 @@ def test_d15_d16_the_end_of_a_pass_leaves_lease_free_and_no_flag_up(
 def test_b7_b8_ends_that_no_step_leads_to_are_the_drivers(
     ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
 ) -> None:
-    settings = replace(settings, steps=replace(settings.steps, stale_minutes=0.05))
     gone = request_clone(database, ObjectId())
     original = build(steps=2)
     busy = request_clone(database, original)
     page = store.steps.find_one({"funnel_id": original}) or {}
-    store.steps.insert_one(  # in the old system's hands, which will never come back for it
-        {"funnel_id": busy, "original_step_id": page["_id"], "in_progress": True, "updatedAt": datetime.now(UTC)}
+    now = datetime.now(UTC)
+    held = store.steps.insert_one(  # in the old system's hands
+        {"funnel_id": busy, "original_step_id": page["_id"], "in_progress": True, "updatedAt": now}
     )
-    report = drain(settings)
+
+    def turn_stale_once_it_is_waited_for() -> None:
+        wait_for(lambda: store.funnels.count_documents({"_id": busy, "clone.state": "waiting"}) > 0)
+        store.steps.update_one({"_id": held.inserted_id}, {"$set": {"updatedAt": now - timedelta(hours=1)}})
+
+    with ThreadPoolExecutor(1) as old_system:
+        turned = old_system.submit(turn_stale_once_it_is_waited_for)
+        report = drain(settings)
+        turned.result()
     assert (report.figures["source_deleted"], report.figures["completed"]) == (1, 1)
     assert report.figures["waiting"] >= 1, "a step in other hands is waited for until it is stale"
     assert (store.funnels.find_one({"_id": gone}) or {})["original_funnel_deleted"] is True
