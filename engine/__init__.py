@@ -12,8 +12,9 @@ The data's way, in one direction::
   - images      ``flow/images``            copied inside S3 through ``flow/copier``, told as key -> key
   - forms       ``flow/forms``             copied in the database, told as id -> id
   - chat        ``flow/chat``              the clone's own key, told for every key that the page holds
-  - find        ``core/references``        where the originals' ids and keys stand, whatever their spelling
-  - tags        ``core/tags``              start tags read byte for byte (``core/attributes`` writes values)
+  - find        ``core/references``        where the originals' ids, keys and forms stand: ``core/targets`` are looked
+                                           for, read in any spelling (``core/spellings``, of ``core/escapes``) and
+                                           judged by what surrounds them (``core/boundaries``); ``core/chat`` keys
   - rewrite     ``core/rewrite``           all of them replaced in one pass over the original text
 - commit        ``edges/mongo/pages``      forms, components and page in one transaction under the epoch
 - complete      ``flow/complete``          flags cleared and users' event put into the outbox in one transaction
