@@ -21,12 +21,13 @@ from operator import itemgetter
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from engine.core import needless
+from engine.core.anchors import anchors_of
 from engine.core.boundaries import stands_as_id
 from engine.core.chat import find_chat_keys
 from engine.core.identity import is_strong_id
 from engine.core.needless import Bared
-from engine.core.spellings import Reference, Spelling, read
-from engine.core.targets import Target, Whole, anchors_of, targets_of
+from engine.core.spellings import Reader, Reference, Spelling
+from engine.core.targets import Target, Whole, targets_of
 
 __all__ = ["Reference", "ReferenceFinder"]
 
@@ -119,39 +120,41 @@ class _Search:
         if bare is None:
             return _Scan(text, self._standing(text, words), may_have_chat)
         standing = self._standing(bare.text, self._first.find_matches_as_indexes(_in_ascii(bare.text)))
-        found = [_in_place(text, reference, bare) for reference in standing]
+        reader = Reader(text)
+        found = [_in_place(reader, reference, bare) for reference in standing]
         return _Scan(text, [reference for reference in found if reference is not None], may_have_chat)
 
     def _standing(self, text: str, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
-        found = [*self._behind_foreign(text)]
+        reader = Reader(text)
+        found = [*self._behind_foreign(reader)]
         for index, start, end in words:
             before = len(found)
             for target, offset in self._targets[index] if index < len(self._targets) else ():
-                reference = target.around(text, start, end, offset)
+                reference = target.around(reader, start, end, offset)
                 if reference is not None:
                     found.append(reference)
             if len(found) == before or index in self._contested:
                 # What overlaps the word may stand where it does not, or begin before it.
-                found += self._overlapping(text, start, end)
+                found += self._overlapping(reader, start, end)
         return found
 
-    def _overlapping(self, text: str, start: int, end: int) -> Iterator[Reference]:
-        window = _in_ascii(text[start : end + self._longest])
+    def _overlapping(self, reader: Reader, start: int, end: int) -> Iterator[Reference]:
+        window = _in_ascii(reader.text[start : end + self._longest])
         for index, begin, stop in self._all.find_matches_as_indexes(window, overlapping=True):
             if begin < end - start:
-                yield from _around(self._targets[index], text, start + begin, start + stop)
+                yield from _around(self._targets[index], reader, start + begin, start + stop)
 
-    def _behind_foreign(self, text: str) -> Iterator[Reference]:
+    def _behind_foreign(self, reader: Reader) -> Iterator[Reference]:
         for anchor, targets in self._foreign.items():
-            start = text.find(anchor)
+            start = reader.text.find(anchor)
             while start >= 0:
-                yield from _around(targets, text, start, start + len(anchor))
-                start = text.find(anchor, start + 1)
+                yield from _around(targets, reader, start, start + len(anchor))
+                start = reader.text.find(anchor, start + 1)
 
 
-def _around(targets: Iterable[tuple[Target, int]], text: str, start: int, end: int) -> Iterator[Reference]:
+def _around(targets: Iterable[tuple[Target, int]], reader: Reader, start: int, end: int) -> Iterator[Reference]:
     for target, offset in targets:
-        reference = target.around(text, start, end, offset)
+        reference = target.around(reader, start, end, offset)
         if reference is not None:
             yield reference
 
@@ -160,14 +163,14 @@ def _in_ascii(text: str) -> bytes:
     return text.encode("ascii", "replace")
 
 
-def _in_place(text: str, found: Reference, bare: Bared) -> Reference | None:
+def _in_place(reader: Reader, found: Reference, bare: Bared) -> Reference | None:
     """What was found in the bare text, as it stands in the text itself; None where it is spelled in no known way."""
     start, identity = bare.origin(found.start), found.identity
-    reading = read(text, start, identity.text)
+    reading = reader.read(start, identity.text)
     if reading is None:
         return None
     end = reading.ends[-1]
-    return Reference(start, end, identity, Spelling(identity.text, text[start:end], reading.chain))
+    return Reference(start, end, identity, Spelling(identity.text, reader.text[start:end], reading.chain))
 
 
 def _settled(scan: _Scan) -> tuple[Reference, ...]:

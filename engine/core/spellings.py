@@ -27,6 +27,7 @@ INTRODUCED: dict[str, tuple[Escaping, ...]] = {"%": (PERCENT,), "+": (FORM,), "&
 _AS_USUAL = (JSON, HTML, CSS, PERCENT, FORM)
 """From the outermost in: an address in a style in a page in a document of JSON."""
 _SLASHES = ("/", "%2F", "%2f")
+_MOST_FAILURES, _CHARACTERS_PER_FAILURE = 20_000, 16
 _VIEW = 12
 """Characters: within so many behind the first that is escaped, the escapes around it show."""
 
@@ -85,23 +86,40 @@ class Reading:
     chain: Chain
 
 
-def read(text: str, at: int, wanted: str) -> Reading | None:
-    """Read ``wanted`` at an offset, in the fewest escapings on top of each other; None where something else stands."""
-    waiting: deque[tuple[Chain, int]] = deque([((), 0)])
-    seen: set[Chain] = {()}
-    while waiting:
-        chain, before = waiting.popleft()
-        ends, found = _matching(text, at, wanted, chain)
-        if len(ends) == len(wanted):
-            return Reading(tuple(ends), chain)
-        if len(ends) < before:
-            continue
-        right, shown = _shown(text, at, wanted, ends, found)
-        for longer in _longer(chain, shown):
-            if longer not in seen:
-                seen.add(longer)
-                waiting.append((longer, right))
-    return None
+class Reader:
+    """Reads identities off one text.
+
+    What fails costs time, and a hostile page is made of nothing else: so there is an end to it, far beyond what pages
+    need. From there on only what stands raw, or in a spelling known before, is still found.
+    """
+
+    __slots__ = ("_left", "text")
+
+    def __init__(self, text: str) -> None:
+        """The longer the text, the more may fail."""
+        self.text = text
+        self._left = _MOST_FAILURES + len(text) // _CHARACTERS_PER_FAILURE
+
+    def read(self, at: int, wanted: str) -> Reading | None:
+        """Read ``wanted`` at an offset, in the fewest escapings that do; None where something else stands."""
+        waiting: deque[tuple[Chain, int]] = deque([((), 0)])
+        seen: set[Chain] = {()}
+        failures = 0
+        while waiting and failures <= self._left:
+            chain, before = waiting.popleft()
+            ends, found = _matching(self.text, at, wanted, chain)
+            if len(ends) == len(wanted):
+                return Reading(tuple(ends), chain)
+            failures += bool(chain)
+            if len(ends) < before:
+                continue
+            right, shown = _shown(self.text, at, wanted, ends, found)
+            for longer in _longer(chain, shown):
+                if longer not in seen:
+                    seen.add(longer)
+                    waiting.append((longer, right))
+        self._left -= failures
+        return None
 
 
 def source(text: str, chain: Chain) -> Source:

@@ -1,21 +1,19 @@
 """What is looked for in a page, and how each is told where a word of it stands. Pure.
 
-A *target* is one identity in one of its places. Its *anchor* is a run of plain characters in it, which no writer has to
-escape: one automaton looks for the anchors of all targets, and a target reads what stands around its own, in whatever
+A *target* is one identity in one of its places. It reads what stands around its anchor (``anchors``), in whatever
 spelling, and judges its boundaries.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_as_key
-from engine.core.escapes import CSS, HTML, JSON, PERCENT
+from engine.core.escapes import CSS
 from engine.core.identity import is_strong_id, is_strong_key
 from engine.core.model import Identity
-from engine.core.spellings import INTRODUCED, Chain, Reference, Spelling, read, source
+from engine.core.spellings import INTRODUCED, Chain, Reader, Reference, Spelling, source
 
 Stands = Callable[[str, int, int], bool]
 
@@ -26,10 +24,8 @@ _ENDS_FORM_ID = frozenset(_NO_FORM_ID) | set(" \n") | {""}
 _RUN = re.compile(r"[A-Za-z0-9_-]+")
 """Without the dot, which ``CSS.escape`` escapes."""
 _FORM_ID = re.compile(r"[A-Za-z0-9._~-]+")
-_TELLING = 4
-"""Characters: a shorter run stands everywhere."""
 _LONGEST_ESCAPE = 24
-_MOST_BEGINNINGS = 48
+_MOST_PLACES, _MOST_BEGINNINGS = 3, 12
 _MOST_KNOWN = 16
 
 
@@ -40,8 +36,8 @@ class Target(Protocol):
         """What may be its anchors, each with its offset in it: the finder takes the most telling one."""
         ...
 
-    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
-        """The target whose anchor, which begins at ``offset`` in it, stands at ``text[start:end]``; or None."""
+    def around(self, reader: Reader, start: int, end: int, offset: int) -> Reference | None:
+        """The target whose anchor, which begins at ``offset`` in it, stands from ``start`` to ``end``; or None."""
         ...
 
 
@@ -71,8 +67,9 @@ class Whole:
         """Its runs of plain characters."""
         return [(run[0], run.start()) for run in _RUN.finditer(self.text)]
 
-    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
+    def around(self, reader: Reader, start: int, end: int, offset: int) -> Reference | None:
         """As it is, in a known spelling, or in any other."""
+        text = reader.text
         begin = start - offset
         if begin >= 0 and text.startswith(self.text, begin):
             stop = begin + self._length
@@ -82,7 +79,7 @@ class Whole:
             begin = start - known.before
             if begin >= 0 and text.startswith(known.written, begin):
                 return self._judged(text, begin, known)
-        read_off = self._read(text, start, end, offset)
+        read_off = self._read(reader, start, end, offset)
         return None if read_off is None else self._judged(text, start - read_off.before, read_off)
 
     def _judged(self, text: str, begin: int, known: _Known) -> Reference | None:
@@ -91,8 +88,9 @@ class Whole:
             return None
         return Reference(begin + known.own, stop, self._identity, known.spelling)
 
-    def _read(self, text: str, start: int, end: int, offset: int) -> _Known | None:
-        found = _read_around(text, start, end, offset, self.text)
+    def _read(self, reader: Reader, start: int, end: int, offset: int) -> _Known | None:
+        text = reader.text
+        found = _read_around(reader, start, end, offset, self.text)
         if found is None:
             return None
         begin, ends, chain = found
@@ -132,12 +130,13 @@ class InBucket:
         """The bucket, whatever its name is made of."""
         return [(self._bucket, 0)]
 
-    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:  # noqa: ARG002
+    def around(self, reader: Reader, start: int, end: int, offset: int) -> Reference | None:  # noqa: ARG002
         """Behind the bucket and, where that is the first part of a host's name, behind the host."""
+        text = reader.text
         behind = host_end(text, start, end)
         if behind is None:
             return None
-        reading = read(text, behind, "/" + self._identity.text)
+        reading = reader.read(behind, "/" + self._identity.text)
         if reading is None or not ends_as_key(text, reading.ends[-1]):
             return None
         own, stop = reading.ends[0], reading.ends[-1]
@@ -152,13 +151,14 @@ class EmbeddedForm:
         """The one word of the place."""
         return [("userform", 1)]
 
-    def around(self, text: str, start: int, end: int, offset: int) -> Reference | None:
+    def around(self, reader: Reader, start: int, end: int, offset: int) -> Reference | None:
         """From behind the place to the first character that no id has."""
+        text = reader.text
         if start and text.startswith(_FORM_PLACE, start - 1):
             form = _FORM_ID.match(text, end + 1)
             if form is not None and text[form.end() : form.end() + 1] in _ENDS_FORM_ID:
                 return Reference(*form.span(), Identity("form", form[0]), Spelling(form[0], form[0]))
-        found = _read_around(text, start, end, offset, _FORM_PLACE)
+        found = _read_around(reader, start, end, offset, _FORM_PLACE)
         return None if found is None else _form_behind(text, found[1][-1], found[2])
 
 
@@ -173,25 +173,39 @@ def _form_behind(text: str, start: int, chain: Chain) -> Reference | None:
 
 
 def _read_around(
-    text: str, start: int, end: int, offset: int, wanted: str
+    reader: Reader, start: int, end: int, offset: int, wanted: str
 ) -> tuple[int, tuple[int, ...], Chain] | None:
     """Where ``wanted`` begins, where each of its characters ends, and how it is spelled, around its anchor."""
     if not offset:
-        reading = read(text, end, wanted[end - start :])
+        reading = reader.read(end, wanted[end - start :])
         return None if reading is None else (start, (*range(start + 1, end + 1), *reading.ends), reading.chain)
-    for begin in _beginnings(text, start, offset, wanted):
-        reading = read(text, begin, wanted)
+    for begin in _beginnings(reader.text, start, offset, wanted):
+        reading = reader.read(begin, wanted)
         if reading is not None and end <= reading.ends[-1]:
             return begin, reading.ends, reading.chain
     return None
 
 
 def _beginnings(text: str, anchor: int, offset: int, wanted: str) -> Iterator[int]:
-    """Where ``wanted`` may begin whose anchor stands there, the nearest first."""
+    """Where ``wanted`` may begin whose anchor stands there, the nearest first.
+
+    Where its first run of plain characters stands; before that, where something is escaped, if it begins otherwise.
+    """
+    run = _RUN.search(wanted, 0, offset)
+    before, at = (run.start(), anchor) if run else (offset, anchor)
     first = max(0, anchor - _LONGEST_ESCAPE * offset)
-    signs = {wanted[0], *INTRODUCED}
-    places = (at for at in range(anchor - 1, first - 1, -1) if text[at] in signs)
-    yield from islice(places, _MOST_BEGINNINGS)
+    for _ in range(_MOST_PLACES):
+        at = text.rfind(run[0], first, at) if run else at
+        if at < 0:
+            return
+        if not before:
+            yield at
+        else:
+            signs = {wanted[0], *INTRODUCED}
+            places = range(at - 1, max(first, at - _LONGEST_ESCAPE * before) - 1, -1)
+            yield from islice((place for place in places if text[place] in signs), _MOST_BEGINNINGS)
+        if run is None:
+            return
 
 
 def targets_of(
@@ -212,36 +226,3 @@ def targets_of(
         elif key:
             for bucket in buckets:
                 yield InBucket(Identity("image", key), bucket)
-
-
-def anchors_of(targets: Iterable[Target]) -> dict[str, list[tuple[Target, int]]]:
-    """Anchor -> the targets that have it, each with its offset in them.
-
-    Of the runs of a target the one that the fewest others have, then the longest: keys in one folder are told apart by
-    what is their own. A target without a telling run is looked for by a letter beyond ASCII, in each of its escapes.
-    """
-    words = [(target, target.words()) for target in targets]
-    shared = Counter(word for _, found in words for word in dict.fromkeys(text for text, _ in found))
-    anchors: dict[str, list[tuple[Target, int]]] = {}
-    for target, found in words:
-        telling = [word for word in found if len(word[0]) >= _TELLING]
-        best = min(telling, key=lambda word: (shared[word[0]], -len(word[0])), default=None)
-        longest = sorted(found, key=lambda word: (-len(word[0]), word[1]))[:1]
-        for anchor, offset in [best] if best else _foreign(target) or longest:
-            anchors.setdefault(anchor, []).append((target, offset))
-    return anchors
-
-
-def _foreign(target: Target) -> list[tuple[str, int]]:
-    """The first letter beyond ASCII, raw and in each escape: without what introduces it, so however deep."""
-    text = target.text if isinstance(target, Whole) else ""
-    letter = next((char for char in text if not char.isascii()), None)
-    if letter is None:
-        return []
-    percent = [PERCENT.write(letter, like)[1:] for like in ("", "%aa")]
-    spelled = [
-        *(letter, *percent, *(encoded.replace("%", "%25") for encoded in percent)),
-        *(JSON.write(letter, like)[1:] for like in ("\\uaaaa", "\\uAAAA")),
-        *(HTML.write(letter, like)[1:] for like in ("&#1;", "&#xa;", "&#xA;")),
-    ]
-    return [(anchor, text.index(letter)) for anchor in dict.fromkeys(spelled)]
