@@ -5,11 +5,13 @@ import re
 import uuid
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core import spellings
 from engine.core.model import Identity
 from engine.core.references import ReferenceFinder
 
@@ -198,3 +200,21 @@ def test_references_are_what_they_say_ordered_and_disjoint(words: list[str]) -> 
     for reference in ReferenceFinder([FUNNEL, STEP], [KEY]).find(text):
         assert text[reference.start : reference.end] == reference.identity.text
     found(text)
+
+
+@pytest.mark.parametrize("piece", ["%\\&+" * 10, "\\" * 40, "%255C%5C2f", "&amp;" * 8])
+def test_a_page_of_nothing_but_escapes_is_given_up(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts what is tried, not seconds: what fails has an end, and what stands raw is found all the same."""
+    tried = 0
+    matching = spellings._matching
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        return matching(*arguments)
+
+    monkeypatch.setattr(spellings, "_matching", counted)
+    times = 3_000
+    page = (KEY[:36] + piece) * times + f'"{KEY}"'
+    assert ReferenceFinder([], [KEY]).find(page)[-1].end == len(page) - 1
+    assert tried < spellings._MOST_FAILURES + len(page) // spellings._CHARACTERS_PER_FAILURE + 2 * times + 500
