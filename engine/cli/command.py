@@ -63,8 +63,9 @@ def configured(overrides: tuple[str, ...], *, cfg: bool, given: Mapping[str, Any
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The one document; ids and dates as text."""
-    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False) + "\n")
+    """The one document; ids and dates as text. Half a pair of surrogates, which UTF-8 cannot hold, is escaped."""
+    text = json.dumps(document, default=str, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 
