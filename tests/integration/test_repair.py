@@ -194,6 +194,28 @@ def test_a_lost_object_that_the_clones_pages_show_is_copied_again(scene: OldScen
     assert scene.s3.head_object(Bucket=scene.settings.s3.bucket, Key=record["key"])["ContentLength"] == 500
 
 
+@pytest.mark.parametrize("change", [{"$unset": {"uploaded": ""}}, {"$set": {"uploaded": False}}])
+def test_an_object_that_stands_is_not_copied_over_whatever_its_record_says(
+    scene: OldScene, change: dict[str, Any]
+) -> None:
+    scene.repair()
+    record = scene.one("sites_images", ref_id=scene.clone_id, fileName="plain.jpg")
+    scene.write(0, record["key"])
+    scene.s3.put_object(Bucket=scene.settings.s3.bucket, Key=record["key"], Body=b"edited by its users")
+    scene.db["sites_images"].update_one({"_id": record["_id"]}, change)
+    done = scene.repair()
+    assert (done.images, done.problems) == ([], [])
+    stands = scene.s3.get_object(Bucket=scene.settings.s3.bucket, Key=record["key"])["Body"].read()
+    assert stands == b"edited by its users"
+    assert scene.one("sites_images", _id=record["_id"])["uploaded"] is True
+
+
+def test_a_clone_that_names_itself_as_its_original_is_refused(scene: OldScene) -> None:
+    scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": {"original_funnel_id": scene.clone_id}})
+    with pytest.raises(PermanentError, match="names itself"):
+        scene.repair()
+
+
 def test_d11_forms_are_copied_once_and_replaced_wherever_they_stand(scene: OldScene) -> None:
     secret = scene.one("forms")["form_secret_id"]
     new = form_secret_id(scene.clone_id, secret)
@@ -315,7 +337,7 @@ def test_what_a_repair_writes_is_dated_by_the_server_and_nothing_else_changes(sc
     before, _ = scene.everything()
     scene.repair()
     after, _ = scene.everything()
-    texts = {"raw_html", "components", "updatedAt"}
+    texts = {"raw_html", "components", "updatedAt", "version"}
     for name in ("funnels", "funnel.step", "funnel.step.components"):
         for old, new in zip(before[name], after[name], strict=True):
             assert {field for field in new if old.get(field) != new[field]} <= texts, name
@@ -327,6 +349,8 @@ def test_what_a_repair_writes_is_dated_by_the_server_and_nothing_else_changes(sc
     ]
     assert len(changed) == 4
     assert all(new["updatedAt"] > old["updatedAt"] for old, new in changed)
+    # A clone of this clone, laid out before, is planned anew.
+    assert all(new["version"] > old["version"] for old, new in changed)
     for name in ("sites_images", "forms"):
         known = {document["_id"] for document in before[name]}
         assert [document for document in after[name] if document["_id"] in known] == before[name]

@@ -158,7 +158,10 @@ def _write(store: Store, clone_id: DocId, page: PageChange, session: ClientSessi
         store.components.update_one({"_id": change.document_id}, _set({"components": change.new}), session=session)
     fields: dict[str, Any] = {} if page.html is None else {"raw_html": page.html.new}
     fields |= {f"clone.proof.{name}": value for name, value in page.proof.items()}
-    store.steps.update_one({"_id": page.step_id}, _set(fields), session=session)
+    # A new version, so that a clone of this clone that was laid out before is planned anew.
+    literal = {name: {"$literal": value} for name, value in fields.items()}
+    written = [{"$set": {**literal, "updatedAt": "$$NOW", "version": {"$toLong": "$$NOW"}}}]
+    store.steps.update_one({"_id": page.step_id}, written, session=session)
     return Committed("written", forms_made)
 
 

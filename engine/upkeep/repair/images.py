@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.core.errors import AccessDenied, PermanentError
-from engine.core.model import Failure, ImageWork
+from engine.core.model import DocId, Failure, ImageWork
 from engine.edges.mongo import repair as edge
 from engine.edges.s3 import ObjectHead, Objects
 from engine.flow.image_plan import plan_images
@@ -41,6 +41,8 @@ class ImageMover:
         self.copied: list[CopiedImage] = []
         self._survey, self._objects, self._settings, self._dry_run = survey, objects, settings, dry_run
         self._places: dict[str, _Place] = {}
+        self._unrecorded: list[DocId] = []
+        """Records of objects that stand, and that do not say so."""
 
     def move(self, texts: Iterable[str]) -> tuple[dict[str, str], list[Failure]]:
         """Copy what is missing; returns, for keys on a page, the clone's keys in their place. Safe to repeat.
@@ -82,8 +84,13 @@ class ImageMover:
         try:
             if own is None and text != source and self._is_object(source, text):
                 return _Place(key=text)  # it looks spoiled, and is somebody's
-            standing = next((r for r in candidates if r.get("uploaded") is True and self._stands(r)), None)
-            return self._planned(source, candidates) if standing is None else _Place(key=standing["key"])
+            # Whatever its record says: an object that stands is whole, and may be the work of the clone's users.
+            standing = next((r for r in candidates if self._stands(r)), None)
+            if standing is None:
+                return self._planned(source, candidates)
+            if standing.get("uploaded") is not True:
+                self._unrecorded.append(standing["_id"])
+            return _Place(key=standing["key"])
         except AccessDenied:
             raise
         except PermanentError as error:
@@ -108,6 +115,10 @@ class ImageMover:
         places = {place.work.key: place for place in map(self._places.__getitem__, texts) if place.work}
         places = {key: place for key, place in places.items() if key not in {image.target for image in self.copied}}
         works = [place.work for place in places.values() if place.work]
+        if self._unrecorded and not self._dry_run:
+            store, unrecorded = self._survey.context.store, self._unrecorded
+            edge.record_images(store, self._survey.claim.funnel_id, [], unrecorded)
+            self._unrecorded = []
         if not works:
             return
         if self._dry_run:

@@ -106,6 +106,8 @@ def _original_of(store: Store, clone: Document) -> Document:
     for flag in ("pending", "in_progress"):
         if clone.get(flag) is True:
             raise PermanentError(f"clone {clone['_id']} is {flag}: it is cloned first, and can be repaired then")
+    if clone["original_funnel_id"] == clone["_id"]:
+        raise PermanentError(f"clone {clone['_id']} names itself as its original: there is nothing to mend it by")
     original = structure.read_funnel(store, clone["original_funnel_id"])
     if original is None:
         raise PermanentError(
