@@ -166,7 +166,7 @@ def _form_behind(text: str, start: int, chain: Chain) -> Reference | None:
     characters = source(text, chain)
     end, secret = start, ""
     char, behind = characters(end)
-    while char and char not in _NO_FORM_ID and not char.isspace():
+    while char and char not in _NO_FORM_ID and not char.isspace() and not "\ud800" <= char <= "\udfff":
         end, secret = behind, secret + char
         char, behind = characters(end)
     return Reference(start, end, Identity("form", secret), Spelling(secret, text[start:end], chain)) if secret else None

@@ -224,13 +224,17 @@ def _id_map(claim: Claim, steps: Sequence[_PlannedStep]) -> dict[str, str]:
 
 
 def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
-    """Forms that any page embeds, done ones too: their ids are moved wherever they stand on all of them (B15)."""
+    """Forms that any page embeds, done ones too: their ids are moved wherever they stand on all of them (B15).
+
+    Only such as there are: the word behind a link to ``/userform/registration`` is none on other pages.
+    """
     if all(step.done for step in steps):
         return ()
     places = structure.read_form_places(store, [step.original["_id"] for step in steps])
     finder = ReferenceFinder((), ())
     embedded = {found.identity for place in places for found in finder.find(place)}
-    return tuple(sorted(identity.text for identity in embedded if identity.kind == "form"))
+    secrets = sorted(identity.text for identity in embedded if identity.kind == "form")
+    return tuple(sorted(structure.existing_forms(store, secrets)))
 
 
 def _chat(store: Store, original: Document, domain: str) -> ChatSetting:

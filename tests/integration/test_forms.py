@@ -98,7 +98,7 @@ def test_b15_a_page_that_only_mentions_a_form_makes_its_copy_too(
     assert store.forms.count_documents({"clone.funnel_id": clone_id}) == 1
 
 
-def test_b15_a_form_that_is_missing_is_a_failure_of_the_pages_that_refer_to_it(
+def test_b15_a_form_that_is_missing_is_a_failure_of_the_pages_that_embed_it(
     store: Store, workshop: Workshop, database: Any
 ) -> None:
     insert_form(store, SECOND)
@@ -108,12 +108,44 @@ def test_b15_a_form_that_is_missing_is_a_failure_of_the_pages_that_refer_to_it(
     assert errors_of(store, clone_id) == [
         [f"form {FORM}: no form has this id"],
         [],
-        [f"form {FORM}: no form has this id"],
+        [],  # to a page that does not embed it, it is a word as any other
     ]
     new = form_secret_id(clone_id, SECOND)
     assert [html for html, _ in texts_of(store, clone_id)] == [f"/userform/{FORM}", "none", f"bare {FORM} {new}"]
     flags = [step["processed"]["forms_processed"] for step in store.steps.find({"funnel_id": clone_id}).sort("name")]
-    assert sorted(flags) == [False, False, True]
+    assert sorted(flags) == [False, True, True]
+
+
+def test_b15_a_link_to_no_form_makes_its_word_on_other_pages_none(
+    store: Store, workshop: Workshop, database: Any
+) -> None:
+    pages = [("/userform/registration", "{}"), ("our registration is open", "{}")]
+    clone_id = request_clone(database, original(store, *pages))
+    workshop.clone()
+    assert errors_of(store, clone_id) == [["form registration: no form has this id"], []]
+
+
+def test_b15_an_id_that_no_document_can_hold_ends_before_what_it_cannot(
+    store: Store, workshop: Workshop, database: Any
+) -> None:
+    clone_id = request_clone(database, original(store, ("x", '{"u":"\\/userform\\/abcdefgh\\ud800ijklmnop"}')))
+    workshop.clone()
+    assert errors_of(store, clone_id) == [["form abcdefgh: no form has this id"]]
+
+
+@pytest.mark.parametrize("spell", [lambda c: f"&amp;#x{ord(c):04x};", lambda c: f"\\\\u{ord(c):04x}"])
+def test_b15_a_form_id_of_which_every_character_is_escaped_is_read_whole(
+    store: Store, workshop: Workshop, database: Any, spell: Any
+) -> None:
+    insert_form(store, FORM)
+    pages = [("/userform/" + "".join(map(spell, FORM)), "{}"), (f"bare {FORM}", "{}")]
+    clone_id = request_clone(database, original(store, *pages))
+    workshop.clone()
+    new = form_secret_id(clone_id, FORM)
+    assert [html for html, _ in texts_of(store, clone_id)] == [
+        "/userform/" + "".join(map(spell, new)),
+        f"bare {new}",
+    ]
 
 
 PLACES = [
@@ -142,10 +174,10 @@ def places_on(store: Store, *pages: Texts) -> list[str]:
 
 @pytest.mark.parametrize("place", [*PLACES, "\\u002fuserform\\u002F", "\\\\\\/userform\\\\\\/"])
 def test_b15_a_places_surroundings_are_read_whatever_its_slashes_look_like(store: Store, place: str) -> None:
-    text = f"{'Grüße 🙂 ' * 50}{place}{FORM}{'🙂' * 400}"
+    text = f"{'Grüße 🙂 ' * 50}{place}{FORM}{'🙂' * 1_100}"
     (found,) = places_on(store, (text, "{}"))
     word = text.index("userform")
-    assert found == text[word - 24 : word + 308]
+    assert found == text[word - 24 : word + len("userform") + 1_000]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +263,7 @@ def test_d16_pages_of_15_mb_are_read_without_a_page_crossing_the_wire_or_a_scan_
         watched.close()
     assert len(places) == len(secrets)
     assert {secret for secret in secrets if any(secret in place for place in places)} == set(secrets)
-    assert wire.bytes < 2_000 * 1_000
+    assert wire.bytes < 2_000 * 2_000  # of 30 MB
     (sent,) = wire.sent
     asked = {key: sent[key] for key in ("aggregate", "pipeline", "cursor")}
     plan = store.db.command("explain", asked, verbosity="queryPlanner")

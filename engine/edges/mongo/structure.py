@@ -19,7 +19,7 @@ _WITHOUT_TEXT = {"raw_html": 0, "header_tracking_code": 0, "footer_tracking_code
 # Around each word that a form's place is made of: a slash before it and an id behind it, however they are spelled.
 FORM_WORD = "userform"
 _BEFORE_FORM_WORD = 24
-_BEHIND_FORM_WORD = 300
+_BEHIND_FORM_WORD = 1_000
 
 # One transaction's inserts: far below the 16 MB of an oplog entry, and short enough to hold no lock for long.
 BATCH_DOCUMENTS = 500
@@ -77,7 +77,7 @@ def read_form_places(store: Store, step_ids: Sequence[DocId]) -> list[str]:
     """What stands around each ``userform`` on the pages of these steps and in their components, each text once.
 
     One command, and no page crosses the wire: the server cuts the texts. A piece goes from 24 characters before the
-    word to 300 behind it, or to the next such word. What is no text has none. Of several components documents of a
+    word to 1,000 behind it, or to the next such word. What is no text has none. Of several components documents of a
     step the oldest counts, as when the page is loaded.
     """
     components = [
@@ -98,6 +98,15 @@ def read_form_places(store: Store, step_ids: Sequence[DocId]) -> list[str]:
             ]
         )
         return [place["_id"] for place in found]
+
+
+def existing_forms(store: Store, secret_ids: Sequence[str]) -> set[str]:
+    """Which of these ids a form has."""
+    if not secret_ids:
+        return set()
+    with translated(f"{len(secret_ids)} forms"):
+        found = store.forms.find({"form_secret_id": {"$in": list(secret_ids)}}, {"form_secret_id": 1, "_id": 0})
+        return {form["form_secret_id"] for form in found}
 
 
 def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:

@@ -68,7 +68,7 @@ def funnel_commands(funnel: FunnelUse, pages: Iterable[PageUse]) -> int:
 def _layout(funnel: FunnelUse, steps: int) -> int:
     original_and_account, made = 2, 3
     reads = original_and_account + made + _cursor(steps) + _cursor(funnel.image_records) + funnel.chat
-    reads += _cursor(funnel.form_places) if steps else 0
+    reads += _cursor(funnel.form_places) + _cursor(funnel.form_places) * bool(funnel.form_places) if steps else 0
     of_steps, of_images = ceil(steps / BATCH_DOCUMENTS), ceil(funnel.images / BATCH_DOCUMENTS)
     transactions = max(of_steps, of_images, 1)
     funnel_and_commit, steps_and_components = 2, 2
