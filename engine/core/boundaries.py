@@ -19,7 +19,9 @@ _WORD = frozenset(ascii_letters + digits + "_")
 _ESCAPE = re.compile(r"\\[bfnrt]|(?:\\u|\\00)(?P<unit>[0-9a-fA-F]{4})|(?:\\x|%)(?P<byte>[0-9a-fA-F]{2})")
 _ESCAPE_LENGTHS = (2, 3, 4, 6, 7)
 _WORD_ESCAPED = re.compile(r"%(?:25)*(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
-_GOES_ON = re.compile(r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%(?:20|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[89a-fA-F][0-9a-fA-F])")
+_GOES_ON = re.compile(
+    r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%(?:25)*(?:20|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[89a-fA-F][0-9a-fA-F])"
+)
 _MAY_GO_ON = _WORD | {".", "-", "%"}
 _HOST = re.compile(r"(?:\.[A-Za-z0-9_-]+)*(?:(?::|%3[aA])[0-9]+)?")
 _IN_HOST = frozenset(ascii_letters + digits + ".:-_")

@@ -168,7 +168,8 @@ class Json:
         case = "X" if re.search("[A-F]", like[2:]) else "x"
         if like.startswith("\\x") and code <= _LAST_BYTE:
             return f"\\x{code:02{case}}"
-        if not like.startswith(("\\u", "\\x")) and char in _SHORTENED:
+        # Scripts know \\' and JSON does not: only where one stands may another.
+        if not like.startswith(("\\u", "\\x")) and char in _SHORTENED and (char != "'" or like == "\\'"):
             return "\\" + _SHORTENED[char]
         units = char.encode("utf-16-be", "surrogatepass").hex()
         units = units.upper() if case == "X" else units

@@ -34,6 +34,7 @@ __all__ = ["Reference", "ReferenceFinder"]
 Span = tuple[int, int]
 
 _PAYLOAD = re.compile(r";base64,[A-Za-z0-9+/=]*(?:\\++/[A-Za-z0-9+/=]*)*")
+_WIDGET = "custom-chat-widget"
 CHAT_SIGNS = frozenset(map("".join, product("oO", "mM", "-", "cC", "hH")))
 """What ``custom-chat-widget`` holds, in whatever case, and ordinary pages hardly ever do."""
 _START, _END = itemgetter(0), itemgetter(1)
@@ -104,6 +105,7 @@ class _Search:
             implementation=Implementation.DFA,
         )
         self._all = BytesAhoCorasick([anchor.encode() for anchor in plain], implementation=Implementation.ContiguousNFA)
+        self._hides_chat = any(map(_hides_chat, plain))
         self._longest = max(map(len, plain), default=0)
         self._contested = {
             index
@@ -115,7 +117,7 @@ class _Search:
         """All targets that stand in a text, whatever their spelling."""
         words = self._first.find_matches_as_indexes(_in_ascii(text))
         signs = [(self._words[index], start) for index, start, _ in words if index >= len(self._targets)]
-        may_have_chat = any(sign in CHAT_SIGNS for sign, _ in signs)
+        may_have_chat = self._hides_chat or any(sign in CHAT_SIGNS for sign, _ in signs)
         bare = needless.bared(text, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
         if bare is None:
             return _Scan(text, self._standing(text, words), may_have_chat)
@@ -157,6 +159,14 @@ def _around(targets: Iterable[tuple[Target, int]], reader: Reader, start: int, e
         reference = target.around(reader, start, end, offset)
         if reference is not None:
             yield reference
+
+
+def _hides_chat(anchor: str) -> bool:
+    """Whether an anchor may begin in ``custom-chat-widget`` before its sign, and so be told in its place."""
+    anchor = anchor.lower()
+    sign = _WIDGET.index("om-ch")
+    begins = (_WIDGET[start:] for start in range(sign + 1))
+    return _WIDGET[: sign + 1] in anchor or any(rest.startswith(anchor) or anchor.startswith(rest) for rest in begins)
 
 
 def _in_ascii(text: str) -> bytes:

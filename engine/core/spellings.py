@@ -27,7 +27,7 @@ INTRODUCED: dict[str, tuple[Escaping, ...]] = {"%": (PERCENT,), "+": (FORM,), "&
 _AS_USUAL = (JSON, HTML, CSS, PERCENT, FORM)
 """From the outermost in: an address in a style in a page in a document of JSON."""
 _SLASHES = ("/", "%2F", "%2f")
-_MOST_FAILURES, _CHARACTERS_PER_FAILURE = 20_000, 16
+_MOST_FAILURES, _CHARACTERS_PER_FAILURE = 1_000_000, 1
 _VIEW = 12
 """Characters: within so many behind the first that is escaped, the escapes around it show."""
 

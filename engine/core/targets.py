@@ -19,11 +19,11 @@ Stands = Callable[[str, int, int], bool]
 
 _FORM_PLACE = "/userform/"
 _ID_PLACES = ("funnel/", "step/")
-_NO_FORM_ID = frozenset("""?/"'&\\<>)(#,;`%{}[]|^""")
-_ENDS_FORM_ID = frozenset(_NO_FORM_ID) | set(" \n") | {""}
 _RUN = re.compile(r"[A-Za-z0-9_-]+")
 """Without the dot, which ``CSS.escape`` escapes."""
-_FORM_ID = re.compile(r"[A-Za-z0-9._~-]+")
+_IN_FORM_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_LONGEST_FORM_ID = 128
+_FORM_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}(?![A-Za-z0-9._~%&\\-])")
 _LONGEST_ESCAPE = 24
 _MOST_PLACES, _MOST_BEGINNINGS = 3, 12
 _MOST_KNOWN = 16
@@ -156,7 +156,7 @@ class EmbeddedForm:
         text = reader.text
         if start and text.startswith(_FORM_PLACE, start - 1):
             form = _FORM_ID.match(text, end + 1)
-            if form is not None and text[form.end() : form.end() + 1] in _ENDS_FORM_ID:
+            if form is not None:
                 return Reference(*form.span(), Identity("form", form[0]), Spelling(form[0], form[0]))
         found = _read_around(reader, start, end, offset, _FORM_PLACE)
         return None if found is None else _form_behind(text, found[1][-1], found[2])
@@ -166,9 +166,11 @@ def _form_behind(text: str, start: int, chain: Chain) -> Reference | None:
     characters = source(text, chain)
     end, secret = start, ""
     char, behind = characters(end)
-    while char and char not in _NO_FORM_ID and not char.isspace() and not "\ud800" <= char <= "\udfff":
+    while char in _IN_FORM_ID and len(secret) <= _LONGEST_FORM_ID:
         end, secret = behind, secret + char
         char, behind = characters(end)
+    if len(secret) > _LONGEST_FORM_ID:
+        return None
     return Reference(start, end, Identity("form", secret), Spelling(secret, text[start:end], chain)) if secret else None
 
 

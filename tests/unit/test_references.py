@@ -214,7 +214,28 @@ def test_a_page_of_nothing_but_escapes_is_given_up(piece: str, monkeypatch: pyte
         return matching(*arguments)
 
     monkeypatch.setattr(spellings, "_matching", counted)
+    monkeypatch.setattr(spellings, "_MOST_FAILURES", 1_000)
+    monkeypatch.setattr(spellings, "_CHARACTERS_PER_FAILURE", 100)
     times = 3_000
     page = (KEY[:36] + piece) * times + f'"{KEY}"'
     assert ReferenceFinder([], [KEY]).find(page)[-1].end == len(page) - 1
     assert tried < spellings._MOST_FAILURES + len(page) // spellings._CHARACTERS_PER_FAILURE + 2 * times + 500
+
+
+@pytest.mark.parametrize("key", ["custom/logo-1-of-us.png", "custom-chat-widget/logo.png", "to/custo/logo-of-us.png"])
+def test_d12_no_key_hides_the_key_of_a_chat(key: str) -> None:
+    page = '<script custom-chat-widget="true" api-key="SECRET"></script>'
+    assert ("chat", "SECRET") in found(page, keys=(key, KEY))
+
+
+@pytest.mark.parametrize("end", ["”", "。见", "…", "!", ":", "@", "\ud800"])
+def test_b15_a_form_ends_before_what_stands_in_no_id(end: str) -> None:
+    assert found(f"/userform/{FORM}{end}") == [("form", FORM)]
+
+
+def test_b15_what_is_too_long_for_a_form_is_none() -> None:
+    assert found("/userform/" + "a" * 129) == []
+
+
+def test_d17_a_key_that_goes_on_in_two_escapings_is_another() -> None:
+    assert found(f"{KEY}%2520copy.png {KEY}%25C3%25A9") == []
