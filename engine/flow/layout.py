@@ -232,9 +232,13 @@ def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
         return ()
     places = structure.read_form_places(store, [step.original["_id"] for step in steps])
     finder = ReferenceFinder((), ())
-    embedded = {found.identity for place in places for found in finder.find(place)}
-    secrets = sorted(identity.text for identity in embedded if identity.kind == "form")
-    return tuple(sorted(structure.existing_forms(store, secrets)))
+    secrets = {
+        found.identity.text
+        for place in places
+        for found in finder.find(place)
+        if found.identity.kind == "form" and found.end <= structure.end_of_whole(place)
+    }
+    return tuple(sorted(structure.existing_forms(store, sorted(secrets))))
 
 
 def _chat(store: Store, original: Document, domain: str) -> ChatSetting:
