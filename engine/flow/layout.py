@@ -23,7 +23,7 @@ from engine.core.model import (
     Waits,
 )
 from engine.core.references import ReferenceFinder
-from engine.edges.mongo import structure
+from engine.edges.mongo import form_places, structure
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.codec import derived_id
 from engine.edges.pipelines import laid_out
@@ -230,15 +230,15 @@ def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
     """
     if all(step.done for step in steps):
         return ()
-    places = structure.read_form_places(store, [step.original["_id"] for step in steps])
+    places = form_places.read_form_places(store, [step.original["_id"] for step in steps])
     finder = ReferenceFinder((), ())
     secrets = {
         found.identity.text
         for place in places
         for found in finder.find(place)
-        if found.identity.kind == "form" and found.end <= structure.end_of_whole(place)
+        if found.identity.kind == "form" and found.end <= form_places.end_of_whole(place)
     }
-    return tuple(sorted(structure.existing_forms(store, sorted(secrets))))
+    return tuple(sorted(form_places.existing_forms(store, sorted(secrets))))
 
 
 def _chat(store: Store, original: Document, domain: str) -> ChatSetting:

@@ -548,6 +548,19 @@ def test_a_funnel_of_more_than_one_transaction_costs_more() -> None:
     assert page_commands(page) == 5
 
 
+def test_places_beyond_those_that_a_layout_reads_cost_nothing() -> None:
+    page = PageUse(images=0, forms=0, forms_found=0, text_bytes=10, failures=0)
+    none, few, most, beyond = (
+        funnel_commands(
+            FunnelUse(image_records=0, images=0, images_left=0, images_failed=0, form_places=places, chat=False), [page]
+        )
+        for places in (0, 1, 10_000, 800_000)
+    )
+    assert few - none == 1, "which of their forms there are"
+    assert most - few == 3 + 1, "batches of 16 MB, and a second one of the forms"
+    assert beyond == most
+
+
 # -- the command ------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """What the layout reads of an original and its half-made clone, and the one transaction that makes what is missing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,18 +15,6 @@ from engine.edges.mongo.client import Document, Store, translated
 
 # The page's own text is the steps' business; of 500 pages none crosses the wire for a layout (D16).
 _WITHOUT_TEXT = {"raw_html": 0, "header_tracking_code": 0, "footer_tracking_code": 0, "clone": 0}
-
-# Around each word that a form's place is made of: a slash before it and an id behind it, however they are spelled.
-FORM_WORD = "userform"
-_BEFORE_FORM_WORD = 24
-_BEHIND_FORM_WORD = 1_000
-_LONGEST_CHARACTER = 24
-"""Of one character in any spelling, roughly: what a cut may leave of it reads as the end of an id."""
-
-MOST_FORM_PLACES = 10_000
-"""Of one funnel; what goes beyond is found on the pages that embed it, and on no others."""
-FORMS_AT_ONCE = 2_000
-"""Ids of one query: a thousand characters each fit in half of what a command may hold."""
 
 # One transaction's inserts: far below the 16 MB of an oplog entry, and short enough to hold no lock for long.
 BATCH_DOCUMENTS = 500
@@ -78,52 +66,6 @@ def read_images(store: Store, funnel_id: DocId) -> list[Document]:
     """Image records of a funnel, oldest first."""
     with translated(f"images of funnel {funnel_id}"):
         return list(store.images.find({"ref_id": funnel_id}, {"clone": 0}).sort("_id", 1))
-
-
-def read_form_places(store: Store, step_ids: Sequence[DocId]) -> Iterator[str]:
-    """What stands around each ``userform`` on the pages of these steps and in their components, each text once.
-
-    One command, and no page crosses the wire: the server cuts the texts. A piece goes from 24 characters before the
-    word to 1,000 behind it, or to the next such word. What is no text has none. Of several components documents of a
-    step the oldest counts, as when the page is loaded. Of more than ``MOST_FORM_PLACES`` the first by text are given.
-    """
-    components = [
-        {"$match": {"step_id": {"$in": list(step_ids)}}},
-        # Cut before they are sorted: a sort of whole pages would not fit in the server's memory.
-        {"$project": {"step_id": 1, "places": _form_places("$components")}},
-        {"$sort": {"_id": 1}},
-        {"$group": {"_id": "$step_id", "places": {"$first": "$places"}}},
-    ]
-    with translated(f"form places on {len(step_ids)} pages"):
-        found = store.steps.aggregate(
-            [
-                {"$match": {"_id": {"$in": list(step_ids)}}},
-                {"$project": {"places": _form_places("$raw_html")}},
-                {"$unionWith": {"coll": store.components.name, "pipeline": components}},
-                {"$unwind": "$places"},
-                {"$group": {"_id": "$places"}},
-                {"$sort": {"_id": 1}},
-                {"$limit": MOST_FORM_PLACES},
-            ]
-        )
-        for place in found:
-            yield place["_id"]
-
-
-def end_of_whole(place: str) -> int:
-    """Where what is surely whole in ``place`` ends: an id that ends behind it may go on behind the cut."""
-    behind = len(place) - place.index(FORM_WORD) - len(FORM_WORD)
-    return len(place) - (_LONGEST_CHARACTER if behind >= _BEHIND_FORM_WORD else 0)
-
-
-def existing_forms(store: Store, secret_ids: Sequence[str]) -> set[str]:
-    """Which of these ids a form has; one query for each ``FORMS_AT_ONCE``."""
-    existing: set[str] = set()
-    with translated(f"{len(secret_ids)} forms"):
-        for start in range(0, len(secret_ids), FORMS_AT_ONCE):
-            asked = {"form_secret_id": {"$in": list(secret_ids[start : start + FORMS_AT_ONCE])}}
-            existing.update(form["form_secret_id"] for form in store.forms.find(asked, {"form_secret_id": 1, "_id": 0}))
-    return existing
 
 
 def read_made(store: Store, funnel_id: DocId, stale_minutes: float) -> Made:
@@ -235,24 +177,3 @@ def write_funnel_and_batch(
 
     with translated(f"layout of funnel {claim.funnel_id}"):
         store.transaction(body)
-
-
-def _form_places(text: str) -> dict[str, Any]:
-    """The expression for one text. Split: ``$regexFindAll`` takes ten seconds for a page of 15 MB, and this 0.1."""
-    before, behind = {"$arrayElemAt": ["$$this", 0]}, {"$arrayElemAt": ["$$this", 1]}
-    from_the_end = {"$subtract": [{"$strLenCP": before}, _BEFORE_FORM_WORD]}
-    place = {
-        "$concat": [
-            {"$substrCP": [before, {"$max": [0, from_the_end]}, _BEFORE_FORM_WORD]},
-            FORM_WORD,
-            {"$substrCP": [behind, 0, _BEHIND_FORM_WORD]},
-        ]
-    }
-    neighbours = {"$zip": {"inputs": ["$$pieces", {"$slice": ["$$pieces", 1, {"$size": "$$pieces"}]}]}}
-    places = {
-        "$let": {
-            "vars": {"pieces": {"$split": [text, FORM_WORD]}},
-            "in": {"$map": {"input": neighbours, "in": place}},
-        }
-    }
-    return {"$cond": [{"$eq": [{"$type": text}, "string"]}, places, []]}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from engine.core.copying import byte_ranges, is_bucket_name, part_size_bytes
+from engine.edges.mongo.form_places import MOST_FORM_PLACES, PLACE_BYTES
 from engine.edges.mongo.structure import BATCH_DOCUMENTS
 from engine.settings import CopySettings
 from engine.upkeep.plan.objects import Seen
@@ -68,11 +69,17 @@ def funnel_commands(funnel: FunnelUse, pages: Iterable[PageUse]) -> int:
 def _layout(funnel: FunnelUse, steps: int) -> int:
     original_and_account, made = 2, 3
     reads = original_and_account + made + _cursor(steps) + _cursor(funnel.image_records) + funnel.chat
-    reads += _cursor(funnel.form_places) + _cursor(funnel.form_places) * bool(funnel.form_places) if steps else 0
+    reads += _shared_forms(min(funnel.form_places, MOST_FORM_PLACES)) if steps else 0
     of_steps, of_images = ceil(steps / BATCH_DOCUMENTS), ceil(funnel.images / BATCH_DOCUMENTS)
     transactions = max(of_steps, of_images, 1)
     funnel_and_commit, steps_and_components = 2, 2
     return reads + funnel_and_commit * transactions + steps_and_components * of_steps + of_images
+
+
+def _shared_forms(places: int) -> int:
+    """Read the places, then ask which of their forms there are."""
+    full_batches = ceil(places * PLACE_BYTES / MOST_BYTES) if places >= FIRST_BATCH else 0
+    return 1 + full_batches + (_cursor(places) if places else 0)
 
 
 def _end(funnel: FunnelUse, steps: int, steps_failed: int) -> int:

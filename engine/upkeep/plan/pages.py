@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.core.errors import ComponentsInvalid, DocumentInvalid
 from engine.core.model import Identity, StepWork
-from engine.edges.mongo.structure import FORM_WORD
+from engine.edges.mongo.form_places import FORM_WORD
 from engine.flow.chat import gather_chat
 from engine.flow.context import FunnelContext
 from engine.flow.page import Page, Rewritten, load, rewrite_page
