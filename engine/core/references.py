@@ -198,9 +198,16 @@ def _settled(scan: _Scan) -> tuple[Reference, ...]:
         if reference.start >= read_:
             settled.append(reference)
             read_ = reference.end
+        elif settled and reference[:2] == settled[-1][:2] and _layers(reference) < _layers(settled[-1]):
+            settled[-1] = reference
     if chat:
         settled = sorted([*settled, *chat], key=itemgetter(0, 1))
     return tuple(settled)
+
+
+def _layers(reference: Reference) -> int:
+    """How many escapings it stands in: of two readings of one place the plainer counts."""
+    return len(reference.spelling.chain) if isinstance(reference.spelling, Spelling) else 0
 
 
 def _outside(found: list[Reference], closed: list[Span]) -> Iterator[Reference]:

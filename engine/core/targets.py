@@ -13,7 +13,7 @@ from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_a
 from engine.core.escapes import CSS
 from engine.core.identity import is_strong_id, is_strong_key
 from engine.core.model import Identity
-from engine.core.spellings import INTRODUCED, Chain, Reader, Reference, Spelling, source
+from engine.core.spellings import INTRODUCED, Chain, Reader, Reading, Reference, Spelling, source
 
 Stands = Callable[[str, int, int], bool]
 
@@ -178,14 +178,27 @@ def _read_around(
     reader: Reader, start: int, end: int, offset: int, wanted: str
 ) -> tuple[int, tuple[int, ...], Chain] | None:
     """Where ``wanted`` begins, where each of its characters ends, and how it is spelled, around its anchor."""
-    if not offset:
+    if not offset and reader.text.startswith(wanted[: end - start], start):
         reading = reader.read(end, wanted[end - start :])
         return None if reading is None else (start, (*range(start + 1, end + 1), *reading.ends), reading.chain)
     for begin in _beginnings(reader.text, start, offset, wanted):
         reading = reader.read(begin, wanted)
         if reading is not None and end <= reading.ends[-1]:
-            return begin, reading.ends, reading.chain
+            return _from_its_first_escape(reader, begin, reading, wanted)
     return None
+
+
+def _from_its_first_escape(
+    reader: Reader, begin: int, reading: Reading, wanted: str
+) -> tuple[int, tuple[int, ...], Chain]:
+    r"""The reading that begins farthest before this one and ends with it: ``\\u00e9`` begins with both backslashes."""
+    for earlier in range(begin - 1, max(-1, begin - _LONGEST_ESCAPE), -1):
+        if reader.text[earlier] not in INTRODUCED:
+            break
+        longer = reader.read(earlier, wanted)
+        if longer is not None and longer.ends[-1] == reading.ends[-1]:
+            begin, reading = earlier, longer
+    return begin, reading.ends, reading.chain
 
 
 def _beginnings(text: str, anchor: int, offset: int, wanted: str) -> Iterator[int]:
@@ -194,8 +207,8 @@ def _beginnings(text: str, anchor: int, offset: int, wanted: str) -> Iterator[in
     Where its first run of plain characters stands; before that, where something is escaped, if it begins otherwise.
     """
     run = _RUN.search(wanted, 0, offset)
-    before, at = (run.start(), anchor) if run else (offset, anchor)
-    first = max(0, anchor - _LONGEST_ESCAPE * offset)
+    before, at = (run.start(), anchor) if run else (max(offset, 1), anchor)
+    first = max(0, anchor - _LONGEST_ESCAPE * max(offset, 1))
     for _ in range(_MOST_PLACES):
         at = text.rfind(run[0], first, at) if run else at
         if at < 0:

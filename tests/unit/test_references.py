@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.core import spellings
 from engine.core.model import Identity
 from engine.core.references import ReferenceFinder
+from tests.writers import ROWS
 
 FUNNEL, STEP = "64a1b2c3d4e5f60718293a4b", "64a1b2c3d4e5f60718293a4c"
 KEY = "0a6c1b1e-3c0b-4f3a-9d3e-0d6f6f1f2a10/photo.png"
@@ -239,3 +240,20 @@ def test_b15_what_is_too_long_for_a_form_is_none() -> None:
 
 def test_d17_a_key_that_goes_on_in_two_escapings_is_another() -> None:
     assert found(f"{KEY}%2520copy.png {KEY}%25C3%25A9") == []
+
+
+STRANGE_KEYS = ["été/photo-de-plage.png", "图片/产品/二零二四年春季新品发布.png", "a/é/à/été à la mer.png"]
+
+
+@pytest.mark.parametrize("key", STRANGE_KEYS)
+@pytest.mark.parametrize("row", ["raw", "json", "json in json", "percent: as object stores do", "html: decimal"])
+def test_d18_keys_that_begin_with_or_are_made_of_other_letters_are_found_whole(key: str, row: str) -> None:
+    written = ROWS[row](key)
+    (reference,) = ReferenceFinder([], [key]).find(f'<x "{written}">')
+    assert (reference.start, reference.end) == (4, 4 + len(written))
+
+
+def test_of_two_keys_that_fit_one_place_the_one_in_fewer_escapings_counts() -> None:
+    keys = ("fold-abcdefgh/a b.png", "fold-abcdefgh/a%20b.png")
+    for ordered in (keys, keys[::-1]):
+        assert found('src="fold-abcdefgh/a%20b.png"', keys=ordered) == [("image", keys[1])]
