@@ -6,17 +6,19 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from bson import ObjectId
+from pymongo import monitoring
 
 from engine.core.errors import ClaimLost, PermanentError
 from engine.core.identity import form_secret_id, object_key
 from engine.core.model import CopyOrder, CopyOutcome
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, open_store
 from engine.edges.mongo.repair import Change, PageChange, commit
 from engine.edges.s3 import InProcessCopier, Objects
 from engine.flow.page import fingerprint
@@ -24,6 +26,7 @@ from engine.settings import ChatSettings, Settings
 from engine.upkeep.invariants import examine
 from engine.upkeep.repair import Repair, repair
 from engine.upkeep.repair.spoiled import spoiled_keys
+from tests.command_count import Commands
 from tests.funnel_pages import ORIGINAL_CHAT_KEY
 from tests.funnels import PREVIEW_DOMAIN, TOKEN, build_funnel, request_clone
 from tests.in_process import Workshop
@@ -264,6 +267,59 @@ def test_d12_an_unknown_chat_key_becomes_the_token_and_a_known_one_stays(scene: 
     scene.repair()
     wanted = [TOKEN, TOKEN, "its-own-token", TOKEN, TOKEN, TOKEN]
     assert scene.step(0)["raw_html"] == "".join(map(widget.format, wanted))
+
+
+@pytest.mark.parametrize(
+    ("token", "page"),
+    [
+        ("t/q", r'{"h":"<script api-key=\"t\/q\" custom-chat-widget=\"true\">"}'),
+        ('a/b"c', r'{"h":"<script api-key=\"a\/b&quot;c\" custom-chat-widget=\"true\">"}'),
+        ("tök", r'{"h":"<script api-key=\"t\u00f6k\" custom-chat-widget=\"true\">"}'),
+        ("tok&en", '<p srcdoc="<script api-key=&quot;tok&amp;amp;en&quot; custom-chat-widget=&quot;true&quot;>">'),
+        ("tok&amp;en", '<script api-key="tok&amp;en" custom-chat-widget="true"></script>'),
+    ],
+)
+def test_d12_a_right_key_stays_and_the_originals_does_not_however_they_are_written(
+    scene: OldScene, token: str, page: str
+) -> None:
+    scene.db["support_tokens"].insert_one({"domain": "shop.example.com", "token": token})
+    scene.write(0, page)
+    scene.repair()
+    assert scene.step(0)["raw_html"] == page
+    plain = f'<script api-key="{escape(token)}" custom-chat-widget="true"></script>'
+    scene.db["funnel.step"].update_one({"_id": scene.original_step(0)["_id"]}, {"$set": {"raw_html": plain}})
+    scene.repair()
+    assert TOKEN in scene.step(0)["raw_html"]
+
+
+def test_d12_a_key_that_is_no_text_of_a_database_is_wrong_like_any_other(scene: OldScene) -> None:
+    widget = '<script api-key="{}" custom-chat-widget="true"></script>'
+    keys = [r"\ud800", r"\u0000", "&#xd800;", "\\", "x" * 3_000_000]
+    scene.write(0, "".join(map(widget.format, keys)))
+    scene.repair()
+    assert scene.step(0)["raw_html"] == widget.format(TOKEN) * len(keys)
+
+
+def test_the_chat_keys_of_a_page_are_asked_for_at_once_and_not_again(scene: OldScene) -> None:
+    widget = '<script api-key="{}" custom-chat-widget="true"></script>'
+    page = "".join(widget.format(f"key-{number}") for number in range(300))
+    queries: list[str] = []
+
+    class Queries(Commands):
+        def started(self, event: monitoring.CommandStartedEvent) -> None:
+            if event.command_name == "find" and event.command["find"] == "support_tokens":
+                queries.append("one" if "token" not in event.command["filter"] else "keys")
+
+    for place in range(3):
+        scene.write(place, page)
+    watched = open_store(scene.settings.mongo, listeners=[Queries()])
+    try:
+        clone, given = scene.one("funnels", _id=scene.clone_id), scene.settings
+        repair(watched, Objects(given.s3), InProcessCopier(given.s3, given.copy), clone, given, dry_run=True)
+    finally:
+        watched.close()
+    # One for the three pages; the fourth page, and components, may have keys of their own.
+    assert 1 <= queries.count("keys") <= 4
 
 
 def test_d12_a_token_of_awkward_characters_is_written_once(scene: OldScene) -> None:

@@ -17,6 +17,8 @@ from engine.core.model import DocId
 from engine.edges.mongo.client import Document, Store, translated
 
 _AT_REST = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
+_QUERY_CHARACTERS = 3_000_000
+_KEY_OVERHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,28 @@ def own_forms(store: Store, clone_id: DocId, secret_ids: Sequence[str]) -> set[s
         return {form["form_secret_id"] for form in store.forms.find(query, {"form_secret_id": 1})}
 
 
-def is_token(store: Store, key: str) -> bool:
-    """Whether some domain has this chat token."""
+def tokens_among(store: Store, keys: Sequence[str]) -> set[str]:
+    """Those of ``keys`` that are some domain's chat token: one query for up to 3 million characters of them."""
+    found: set[str] = set()
     with translated("support_tokens"):
-        return store.db["support_tokens"].find_one({"token": key}, {"_id": 1}) is not None
+        for batch in _batches(keys):
+            tokens = store.db["support_tokens"].find({"token": {"$in": batch}}, {"token": 1})
+            found.update(document["token"] for document in tokens if isinstance(document["token"], str))
+    return found
+
+
+def _batches(keys: Sequence[str]) -> Iterator[list[str]]:
+    """So many at once that a query stays below 16 MB, whatever the characters; each has an index in it, too."""
+    batch: list[str] = []
+    characters = 0
+    for key in keys:
+        characters += len(key) + _KEY_OVERHEAD
+        if batch and characters > _QUERY_CHARACTERS:
+            yield batch
+            batch, characters = [], len(key) + _KEY_OVERHEAD
+        batch.append(key)
+    if batch:
+        yield batch
 
 
 def record_images(store: Store, clone_id: DocId, made: Sequence[Document], standing: Sequence[DocId]) -> None:

@@ -5,6 +5,7 @@ Made for clones of the system that this one replaces; a clone of the engine is i
 - ``survey``  both funnels' structure, read once: what is the original's, what is the clone's own
 - ``spoiled`` keys that one replacement after another has broken
 - ``images``  the clone's image for each of the original's that it still shows; copied where there is none
+- ``chat``    chat keys that are wrong, however they are written
 - ``page``    one page: find, gather, rewrite once, compare and set
 - ``report``  what was done, or would be
 

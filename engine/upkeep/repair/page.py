@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import unescape
 from typing import Any
 
 from engine.core.errors import DocumentTooLarge
@@ -75,7 +74,7 @@ def _gather(survey: Survey, mover: ImageMover, references: Sequence[Reference]) 
     images, failures = mover.move(reference.identity.text for reference in by_kind["image"])
     # What is the clone's own is none of the gatherers' business: they would copy its forms once more.
     left = [reference for reference in by_kind["form"] if reference.identity.text in survey.forms]
-    left += _wrong_keys(survey, by_kind["chat"])
+    left += survey.chat_keys.wrong(by_kind["chat"])
     page = Page(
         html=None,
         components="",
@@ -98,18 +97,6 @@ def _gather(survey: Survey, mover: ImageMover, references: Sequence[Reference]) 
         new_forms,
         [*(f"id {text}: the clone has no page for this one of the original" for text in lost), *map(str, told)],
     )
-
-
-def _wrong_keys(survey: Survey, references: Iterable[Reference]) -> Iterator[Reference]:
-    """Chat keys that the clone may not have: the original's, and what is nobody's token, as ``undefined`` (D12)."""
-    chat = survey.context.plan.chat
-    for reference in references if chat.enabled else ():
-        key = unescape(reference.identity.text)
-        if key == chat.token:
-            continue
-        is_original = reference.identity.text in survey.chat_keys
-        if is_original or not key or not edge.is_token(survey.context.store, key):
-            yield reference
 
 
 def _unreadable(page: edge.StoredPage) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine.core.errors import PermanentError
@@ -14,6 +15,7 @@ from engine.edges.mongo.client import Store
 from engine.flow.context import FunnelContext
 from engine.flow.copier import Copier
 from engine.settings import Settings
+from engine.upkeep.repair.chat import ChatKeys
 from engine.upkeep.repair.spoiled import spoiled_keys
 
 Document = dict[str, Any]
@@ -46,8 +48,8 @@ class Survey:
     parent_account: DocId
     forms: frozenset[str]
     """Forms that the original's pages embed, and that are not the clone's."""
-    chat_keys: frozenset[str]
-    """Keys that the original's chat widgets have, as they stand there."""
+    chat_keys: ChatKeys
+    """Tells wrong chat keys from right ones."""
 
     @property
     def claim(self) -> Claim:
@@ -92,7 +94,8 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
         images={},
     )
     parent_account = structure.read_parent_account(store, claim.account_id)
-    return Survey(context, plan.step_ids, lost_ids, pictures, parent_account, frozenset(forms), frozenset(chat_keys))
+    known_keys = ChatKeys(plan.chat, chat_keys, partial(edge.tokens_among, store))
+    return Survey(context, plan.step_ids, lost_ids, pictures, parent_account, frozenset(forms), known_keys)
 
 
 def _finder(ids: Iterable[str], pictures: Pictures, bucket: str, forms: Iterable[str]) -> ReferenceFinder:
