@@ -102,7 +102,7 @@ def _funnel_plan(
         step_ids=tuple(step.step_id for step in steps),
         images=images.works,
         failures=images.failures,
-        chat=_chat(store, original, settings.chat.preview_domain),
+        chat=chat_setting(store, original, settings.chat.preview_domain),
         forms=_forms(store, steps),
     )
 
@@ -241,7 +241,8 @@ def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
     return tuple(sorted(form_places.existing_forms(store, sorted(secrets))))
 
 
-def _chat(store: Store, original: Document, domain: str) -> ChatSetting:
+def chat_setting(store: Store, original: Document, domain: str) -> ChatSetting:
+    """Whether the original has a chat widget, and the key that its clone's pages get."""
     enabled = original.get("live_chat_widget") is True
     token = structure.read_chat_token(store, domain) if enabled and domain else None
     return ChatSetting(enabled=enabled, token=token, domain=domain)

@@ -7,13 +7,14 @@ from typing import Any
 
 from engine.core.errors import PermanentError
 from engine.core.identity import text_of
-from engine.core.model import ChatSetting, Claim, DocId, FunnelPlan, Identity
+from engine.core.model import Claim, DocId, FunnelPlan, Identity
 from engine.core.references import ReferenceFinder
 from engine.edges.mongo import repair as edge
 from engine.edges.mongo import structure
 from engine.edges.mongo.client import Store
 from engine.flow.context import FunnelContext
 from engine.flow.copier import Copier
+from engine.flow.layout import chat_setting
 from engine.settings import Settings
 from engine.upkeep.repair.chat import ChatKeys
 from engine.upkeep.repair.spoiled import spoiled_keys
@@ -82,7 +83,7 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
         ids=ids,
         images=(),
         failures=(),
-        chat=_chat(store, original, settings.chat.preview_domain),
+        chat=chat_setting(store, original, settings.chat.preview_domain),
     )
     context = FunnelContext(
         plan=plan,
@@ -185,9 +186,3 @@ def _of_pages(store: Store, step_ids: list[DocId]) -> tuple[set[str], set[str]]:
             for reference in references:
                 found[reference.identity.kind].add(reference.identity.text)
     return found["form"], found["chat"]
-
-
-def _chat(store: Store, original: Document, domain: str) -> ChatSetting:
-    enabled = original.get("live_chat_widget") is True
-    token = structure.read_chat_token(store, domain) if enabled and domain else None
-    return ChatSetting(enabled=enabled, token=token, domain=domain)
