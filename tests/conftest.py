@@ -12,8 +12,9 @@ from engine.edges.mongo.client import Store, open_store
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
 from tests.in_process import Workshop
 
-# How long an example takes says nothing on a busy machine; `--hypothesis-profile=long` tries many more.
-examples.register_profile("usual", deadline=None)
+# How long an example takes says nothing on a busy machine. The same examples in each run, so that a change is judged by
+# what it does; `--hypothesis-profile=long` tries many more, and others each time.
+examples.register_profile("usual", deadline=None, derandomize=True)
 examples.register_profile("long", deadline=None, max_examples=5_000)
 examples.load_profile("usual")
 

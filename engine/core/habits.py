@@ -46,9 +46,9 @@ class Habits:
         old, written = unit
         if char == old:
             return written
-        if written != old and (old in PLAIN) == (char in PLAIN):
-            return self.escaping.write(char, written)
-        return self._as_usual(char) if char not in PLAIN else char
+        if char not in PLAIN:
+            return self._as_usual(char)
+        return self.escaping.write(char, written) if written != old and old in PLAIN else char
 
     def _as_usual(self, char: str) -> str:
         """The character as the same, or one of its kind, was written elsewhere."""

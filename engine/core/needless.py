@@ -81,15 +81,23 @@ def _needless(text: str, signs: Iterable[int]) -> Iterator[tuple[int, int, str]]
 
 
 def _begin(text: str, sign: int) -> int:
-    """Where the escape begins that holds a sign: before its ampersand, and before its backslashes."""
+    r"""Where the escape begins that holds a sign: before its ampersand, and before its backslashes.
+
+    Of these each writer doubles those of the one within, so an escape's are a power of two, and those of a backslash
+    before it twice as many: of three in ``\\\u002e`` one is the escape's, of six two are.
+    """
     at = sign
     if text.startswith("amp;", at):
         while text.endswith("amp;", 0, at):
             at -= len("amp;")
         at -= next((len(sign) for sign in ("&", "u0026", "%26") if text.endswith(sign, 0, at)), 0)
     if text[at] in "\\u":
-        while text.endswith("\\", 0, at):
-            at -= 1
+        behind = at + (text[at] == "\\")
+        first = behind
+        while text.endswith("\\", 0, first):
+            first -= 1
+        backslashes = behind - first
+        at = behind - (backslashes & -backslashes)
     return at
 
 

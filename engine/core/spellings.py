@@ -113,7 +113,7 @@ class Reader:
             failures += bool(chain)
             if len(ends) < before:
                 continue
-            right, shown = _shown(self.text, at, wanted, ends, found)
+            right, shown = _shown(self.text, at, wanted, chain, ends, found)
             for longer in _longer(chain, shown):
                 if longer not in seen:
                     seen.add(longer)
@@ -146,16 +146,31 @@ def _matching(text: str, at: int, wanted: str, chain: Chain) -> tuple[list[int],
     return ends, ""
 
 
-def _shown(text: str, at: int, wanted: str, ends: list[int], found: str) -> tuple[int, str]:
+def _shown(text: str, at: int, wanted: str, chain: Chain, ends: list[int], found: str) -> tuple[int, str]:
     """Where escapes show that were not read: (how many characters are right before them, what stands there).
 
     At the first character that is not as wanted, if it introduces one; or at one before it that the identity holds
     itself: ``&`` of ``&amp;`` is as wanted, and what follows is not.
     """
     if found in INTRODUCED:
-        return len(ends), found + text[ends[-1] if ends else at :][:_VIEW]
-    last = next((n for n in range(len(ends) - 1, -1, -1) if wanted[n] in INTRODUCED), None)
-    return (0, "") if last is None else (last, wanted[last] + text[ends[last] :][:_VIEW])
+        right = len(ends)
+        at = ends[-1] if ends else at
+    else:
+        right = next((n for n in range(len(ends) - 1, -1, -1) if wanted[n] in INTRODUCED), -1)
+        if right < 0:
+            return 0, ""
+        found, at = wanted[right], ends[right]
+    return right, found + text[at : at + _VIEW] + (_read_ahead(text, at, chain) if chain else "")
+
+
+def _read_ahead(text: str, at: int, chain: Chain) -> str:
+    """The next characters without the escapings of a chain: what these hide may introduce another."""
+    characters = source(text, chain)
+    ahead = ""
+    for _ in range(_VIEW):
+        char, at = characters(at)
+        ahead += char
+    return ahead
 
 
 def _longer(chain: Chain, shown: str) -> tuple[Chain, ...]:
