@@ -3,7 +3,9 @@ r"""Where an id or an object key may begin and end: what is part of something lo
 A word is made of ``A-Za-z0-9_``; letters beyond ASCII are none of it, since neither ids nor the ends of keys are
 made of them and prose without spaces may touch a link.
 
-- An id stands by itself: no word goes on before or behind it. ``-`` and ``.`` may stand at both sides.
+- An id stands by itself: no word goes on before or behind it. ``-`` and ``.`` may stand at both sides; but one of
+  twelve characters is not taken for the end of a UUID. One too weak to be told by itself is a whole part of an
+  address: no word goes on behind it over a ``-`` or ``.`` either.
 - A key begins where no word goes on before it, with or without a ``-`` between. Behind it no word goes on, not even
   over a ``.`` or ``-`` (``a/b.png`` in ``a/b.png.webp`` is another object) or a percent-encoded letter or space.
   ``/`` may stand at both sides.
@@ -23,6 +25,8 @@ _GOES_ON = re.compile(
     r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%(?:25)*(?:20|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[89a-fA-F][0-9a-fA-F])"
 )
 _MAY_GO_ON = _WORD | {".", "-", "%"}
+_UUID_BEGINS = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}")
+_UUID_END = 12
 _HOST = re.compile(r"(?:\.[A-Za-z0-9_-]+)*(?:(?::|%3[aA])[0-9]+)?")
 _IN_HOST = frozenset(ascii_letters + digits + ".:-_")
 
@@ -32,7 +36,15 @@ def stands_as_id(text: str, start: int, end: int) -> bool:
     behind = text[end : end + 1]
     if behind in _WORD or (behind == "%" and _WORD_ESCAPED.match(text, end)):
         return False
-    return text[start - 1 : start] not in _WORD or not _word_before(text, start)
+    before = text[start - 1 : start]
+    if before == "-" and end - start == _UUID_END:
+        return not _UUID_BEGINS.fullmatch(text, max(0, start - 2 * _UUID_END), start)
+    return before not in _WORD or not _word_before(text, start)
+
+
+def stands_as_part(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` is an id, and a whole part of an address."""
+    return ends_as_key(text, end) and stands_as_id(text, start, end)
 
 
 def stands_as_key(text: str, start: int, end: int) -> bool:

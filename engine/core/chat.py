@@ -1,8 +1,8 @@
 r"""Finds the keys of chat widgets: ``api-key`` of ``<script … custom-chat-widget="true" …>`` (B16, D12). Pure.
 
 The tag may stand in HTML (comments and scripts that write it included), in HTML within a JSON string, where ``<`` may
-be ``\u003c``, and HTML-escaped, as in ``srcdoc``, where it may be ``&lt;``. A tag without ``api-key`` has nothing to
-replace.
+be ``\u003c`` or ``\x3c``, and HTML-escaped, as in ``srcdoc``, where it may be ``&lt;``. A tag without ``api-key`` has
+nothing to replace.
 
 Each way of writing is one reading of the text from its beginning to its end. A tag that breaks off gives up there, and
 the search for the next tag begins where it broke off, never before.
@@ -10,6 +10,7 @@ the search for the next tag begins where it broke off, never before.
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 from engine.core.attributes import AttributeSpelling
 from engine.core.model import Identity
@@ -20,7 +21,7 @@ _WIDGET = "custom-chat-widget"
 _WIDGET_WORD = _WIDGET.encode()
 _KEY = "api-key"
 _TAG = b"script"
-_TAG_BEGINS = (b"<", b"\\u003c")
+_TAG_BEGINS = (b"<", b"\\u003c", b"\\x3c")
 _ESCAPED_BEGIN = re.compile(rb"(?:&|\\u0026)(?:lt|#0{0,5}60|#x0{0,4}3c);\Z")
 _LONGEST_BEGIN = 15
 _PLAIN_TAG = re.compile(rb"""(?:[^<>"'\\&]++|(?<==)(?P<quote>\\*+["'])(?:[^<>"'\\]|\\++/)*+(?P=quote))*+>""")
@@ -66,8 +67,13 @@ def _keys(folded: bytes, reader: TagReader) -> Iterator[Reference]:
             reader.raw_quotes = begins_escaped
         attributes = reader.tag() or {}
         widget, key = attributes.get(_WIDGET), attributes.get(_KEY)
-        if widget is None or key is None or text[widget.start : widget.end].strip().lower() != "true":
+        if widget is None or key is None or not _is_true(text[widget.start : widget.end], escaped=escaped):
             continue
         if key.quoted or key.end > key.start:
             spelling = AttributeSpelling(key.quoted, escaped)
             yield Reference(key.start, key.end, Identity("chat", text[key.start : key.end]), spelling)
+
+
+def _is_true(value: str, *, escaped: bool) -> bool:
+    value = unescape(value)
+    return (unescape(value) if escaped else value).strip().lower() == "true"

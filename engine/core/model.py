@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 DocId = Any
 """A document's ``_id``: an ObjectId as a rule, any BSON value otherwise. Compared as BSON, never as text."""
 
-FailureKind = Literal["image", "form", "chat", "components"]
+FailureKind = Literal["image", "form", "chat", "components", "references"]
 ReferenceKind = Literal["id", "image", "form", "chat"]
 
 

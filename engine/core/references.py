@@ -27,7 +27,7 @@ from engine.core.chat import find_chat_keys
 from engine.core.identity import is_strong_id
 from engine.core.needless import Bared
 from engine.core.spellings import Reader, Reference, Spelling
-from engine.core.targets import Target, Whole, targets_of
+from engine.core.targets import BehindSlash, Target, Whole, read_behind_slash, targets_of
 
 __all__ = ["Reference", "ReferenceFinder"]
 
@@ -38,6 +38,13 @@ _WIDGET = "custom-chat-widget"
 CHAT_SIGNS = frozenset(map("".join, product("oO", "mM", "-", "cC", "hH")))
 """What ``custom-chat-widget`` holds, in whatever case, and ordinary pages hardly ever do."""
 _START, _END = itemgetter(0), itemgetter(1)
+
+
+class References(tuple[Reference, ...]):  # noqa: SLOT001 - tuples cannot have slots
+    """The references of one text, ordered and disjoint."""
+
+    complete: bool = True
+    """Whether the text was read to its end in every spelling (``Reader``)."""
 
 
 class ReferenceFinder:
@@ -61,11 +68,11 @@ class ReferenceFinder:
         self._forms = frozenset(forms)
         self._search = _Search(targets_of(ids, image_keys, [bucket for bucket in buckets if bucket], self._forms))
 
-    def find(self, text: str) -> tuple[Reference, ...]:
+    def find(self, text: str) -> References:
         """All references in one text, ordered and disjoint."""
         return self.find_on_page((text,))[0]
 
-    def find_on_page(self, texts: Sequence[str]) -> tuple[tuple[Reference, ...], ...]:
+    def find_on_page(self, texts: Sequence[str]) -> tuple[References, ...]:
         """All references in each text of a page: a strong form id behind its place in one counts in all of them."""
         scans = [self._search.scan(text) for text in texts]
         embedded = {found.identity for scan in scans for found in scan.found if found.identity.kind == "form"}
@@ -74,7 +81,9 @@ class ReferenceFinder:
             # Embedded since the funnel was laid out: rare, and worth a search of its own.
             search = _Search([Whole(form, stands_as_id) for form in new])
             for scan in scans:
-                scan.found += search.scan(scan.text).found
+                more = search.scan(scan.text)
+                scan.found += more.found
+                scan.complete &= more.complete
         return tuple(_settled(scan) for scan in scans)
 
 
@@ -85,6 +94,7 @@ class _Scan:
     text: str
     found: list[Reference]
     may_have_chat: bool
+    complete: bool
 
 
 class _Search:
@@ -120,14 +130,15 @@ class _Search:
         may_have_chat = self._hides_chat or any(sign in CHAT_SIGNS for sign, _ in signs)
         bare = needless.bared(text, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
         if bare is None:
-            return _Scan(text, self._standing(text, words), may_have_chat)
-        standing = self._standing(bare.text, self._first.find_matches_as_indexes(_in_ascii(bare.text)))
-        reader = Reader(text)
+            reader = Reader(text)
+            return _Scan(text, self._standing(reader, words), may_have_chat, reader.complete)
+        bare_reader, reader = Reader(bare.text), Reader(text)
+        standing = self._standing(bare_reader, self._first.find_matches_as_indexes(_in_ascii(bare.text)))
         found = [_in_place(reader, reference, bare) for reference in standing]
-        return _Scan(text, [reference for reference in found if reference is not None], may_have_chat)
+        complete = bare_reader.complete and reader.complete
+        return _Scan(text, [reference for reference in found if reference is not None], may_have_chat, complete)
 
-    def _standing(self, text: str, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
-        reader = Reader(text)
+    def _standing(self, reader: Reader, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
         found = [*self._behind_foreign(reader)]
         for index, start, end in words:
             before = len(found)
@@ -176,6 +187,8 @@ def _in_ascii(text: str) -> bytes:
 def _in_place(reader: Reader, found: Reference, bare: Bared) -> Reference | None:
     """What was found in the bare text, as it stands in the text itself; None where it is spelled in no known way."""
     start, identity = bare.origin(found.start), found.identity
+    if isinstance(found.spelling, BehindSlash):
+        return read_behind_slash(reader, bare.origin(found.start - found.spelling.slash), identity)
     reading = reader.read(start, identity.text)
     if reading is None:
         return None
@@ -183,7 +196,7 @@ def _in_place(reader: Reader, found: Reference, bare: Bared) -> Reference | None
     return Reference(start, end, identity, Spelling(identity.text, reader.text[start:end], reading.chain))
 
 
-def _settled(scan: _Scan) -> tuple[Reference, ...]:
+def _settled(scan: _Scan) -> References:
     """Of references that overlap the first, of equal beginnings the longest; chat keys before all others."""
     text, found = scan.text, scan.found
     chat = list(find_chat_keys(text)) if scan.may_have_chat else []
@@ -193,16 +206,18 @@ def _settled(scan: _Scan) -> tuple[Reference, ...]:
     found.sort(key=_END, reverse=True)
     found.sort(key=_START)
     settled: list[Reference] = []
-    read_ = 0
+    free = 0
     for reference in _outside(found, sorted(closed)) if closed else found:
-        if reference.start >= read_:
+        if reference.start >= free:
             settled.append(reference)
-            read_ = reference.end
+            free = reference.end
         elif settled and reference[:2] == settled[-1][:2] and _layers(reference) < _layers(settled[-1]):
             settled[-1] = reference
     if chat:
         settled = sorted([*settled, *chat], key=itemgetter(0, 1))
-    return tuple(settled)
+    references = References(settled)
+    references.complete = scan.complete
+    return references
 
 
 def _layers(reference: Reference) -> int:

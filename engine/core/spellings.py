@@ -93,11 +93,13 @@ class Reader:
     need. From there on only what stands raw, or in a spelling known before, is still found.
     """
 
-    __slots__ = ("_left", "text")
+    __slots__ = ("_left", "complete", "text")
 
     def __init__(self, text: str) -> None:
         """The longer the text, the more may fail."""
         self.text = text
+        self.complete = True
+        """Whether nothing was given up."""
         self._left = _MOST_FAILURES + len(text) // _CHARACTERS_PER_FAILURE
 
     def read(self, at: int, wanted: str) -> Reading | None:
@@ -119,6 +121,7 @@ class Reader:
                     seen.add(longer)
                     waiting.append((longer, right))
         self._left -= failures
+        self.complete &= not waiting
         return None
 
 

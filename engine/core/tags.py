@@ -1,7 +1,7 @@
 r"""Reads HTML's start tags as they stand, byte for byte: in HTML, in JSON strings, and HTML-escaped. Pure.
 
-Attributes in any order, in any quotes or none, names in any case. In JSON a quote is ``\"``, ``\'`` or ``\u0022``. As
-in HTML the first of two equal attributes counts.
+Attributes in any order, in any quotes or none, names in any case. In JSON a quote is ``\"``, ``\'``, ``\u0022`` or
+``\x22``. As in HTML the first of two equal attributes counts.
 
 ``TagReader`` reads tags as a page has them; ``EscapedTagReader`` those within an attribute such as ``srcdoc``, where
 ``<>"'=`` and blanks may be character references.
@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 
-_UNIT = re.compile(r"\\++(?:(?P<itself>[\"'/])|(?P<blank>[nrtf])|u(?P<code>[0-9a-fA-F]{4}))?|.", re.DOTALL)
+_UNIT = re.compile(
+    r"\\++(?:(?P<itself>[\"'/])|(?P<blank>[nrtf])|(?:u(?P<code>[0-9a-fA-F]{4})|x(?P<byte>[0-9a-fA-F]{2})))?|.",
+    re.DOTALL,
+)
 """A character as HTML sees it, with the backslashes that stand before it in JSON."""
 _QUOTE_INSIDE = re.compile(r'(?<!\\)"')
 _BLANK = " \t\n\r\f"
@@ -72,6 +75,7 @@ class TagReader:
             self._skip(_BLANK)
             char, end = self.peek()
             if char != "=":
+                attributes.setdefault(name, Value(self.at, self.at, quoted=False))
                 continue
             self.at = end
             self._skip(_BLANK)
@@ -85,8 +89,9 @@ class TagReader:
         unit = _UNIT.match(self.text, self.at)
         if unit is None:
             return "", self.at
-        if unit["code"]:
-            return chr(int(unit["code"], 16)), unit.end()
+        code = unit["code"] or unit["byte"]
+        if code:
+            return chr(int(code, 16)), unit.end()
         return (" " if unit["blank"] else unit["itself"] or unit[0][0]), unit.end()
 
     def _skip(self, characters: str) -> None:

@@ -6,26 +6,23 @@ spelling, and judges its boundaries.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple, Protocol
 
-from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_as_key
+from engine.core.around import RUN, read_around
+from engine.core.boundaries import ends_as_key, host_end, stands_as_id, stands_as_key, stands_as_part
 from engine.core.escapes import CSS
 from engine.core.identity import is_strong_id, is_strong_key
 from engine.core.model import Identity
-from engine.core.spellings import INTRODUCED, Chain, Reader, Reading, Reference, Spelling, source
+from engine.core.spellings import Chain, Reader, Reference, Spelling, source
 
 Stands = Callable[[str, int, int], bool]
 
 _FORM_PLACE = "/userform/"
 _ID_PLACES = ("funnel/", "step/")
-_RUN = re.compile(r"[A-Za-z0-9_-]+")
-"""Without the dot, which ``CSS.escape`` escapes."""
 _IN_FORM_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _LONGEST_FORM_ID = 128
-_FORM_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}(?![A-Za-z0-9._~%&\\-])")
-_LONGEST_ESCAPE = 24
-_MOST_PLACES, _MOST_BEGINNINGS = 3, 12
+_FORM_ID = re.compile(r"[A-Za-z0-9._~-]{0,127}[A-Za-z0-9_~-](?!\.*+[A-Za-z0-9_~%&\\-])")
+"""A dot at its end is the sentence's."""
 _MOST_KNOWN = 16
 
 
@@ -65,7 +62,7 @@ class Whole:
 
     def words(self) -> list[tuple[str, int]]:
         """Its runs of plain characters."""
-        return [(run[0], run.start()) for run in _RUN.finditer(self.text)]
+        return [(run[0], run.start()) for run in RUN.finditer(self.text)]
 
     def around(self, reader: Reader, start: int, end: int, offset: int) -> Reference | None:
         """As it is, in a known spelling, or in any other."""
@@ -90,7 +87,7 @@ class Whole:
 
     def _read(self, reader: Reader, start: int, end: int, offset: int) -> _Known | None:
         text = reader.text
-        found = _read_around(reader, start, end, offset, self.text)
+        found = read_around(reader, start, end, offset, self.text)
         if found is None:
             return None
         begin, ends, chain = found
@@ -103,7 +100,7 @@ class Whole:
         return known
 
 
-class _BehindSlash(NamedTuple):
+class BehindSlash(NamedTuple):
     """How a key without a slash stands in an address: what is before it tells how those of another are written."""
 
     whole: Spelling
@@ -136,12 +133,18 @@ class InBucket:
         behind = host_end(text, start, end)
         if behind is None:
             return None
-        reading = reader.read(behind, "/" + self._identity.text)
-        if reading is None or not ends_as_key(text, reading.ends[-1]):
-            return None
-        own, stop = reading.ends[0], reading.ends[-1]
-        whole = Spelling("/" + self._identity.text, text[behind:stop], reading.chain)
-        return Reference(own, stop, self._identity, _BehindSlash(whole, own - behind))
+        found = read_behind_slash(reader, behind, self._identity)
+        return found if found and ends_as_key(text, found.end) else None
+
+
+def read_behind_slash(reader: Reader, at: int, identity: Identity) -> Reference | None:
+    """A key that stands behind a slash, in whatever spelling; the slash stands at ``at``."""
+    reading = reader.read(at, "/" + identity.text)
+    if reading is None:
+        return None
+    own, stop = reading.ends[0], reading.ends[-1]
+    whole = Spelling("/" + identity.text, reader.text[at:stop], reading.chain)
+    return Reference(own, stop, identity, BehindSlash(whole, own - at))
 
 
 class EmbeddedForm:
@@ -158,69 +161,23 @@ class EmbeddedForm:
             form = _FORM_ID.match(text, end + 1)
             if form is not None:
                 return Reference(*form.span(), Identity("form", form[0]), Spelling(form[0], form[0]))
-        found = _read_around(reader, start, end, offset, _FORM_PLACE)
+        found = read_around(reader, start, end, offset, _FORM_PLACE)
         return None if found is None else _form_behind(text, found[1][-1], found[2])
 
 
 def _form_behind(text: str, start: int, chain: Chain) -> Reference | None:
     characters = source(text, chain)
-    end, secret = start, ""
-    char, behind = characters(end)
-    while char in _IN_FORM_ID and len(secret) <= _LONGEST_FORM_ID:
-        end, secret = behind, secret + char
-        char, behind = characters(end)
-    if len(secret) > _LONGEST_FORM_ID:
+    end, read = start, ""
+    char, behind = characters(start)
+    secret = ""
+    while char in _IN_FORM_ID and len(read) <= _LONGEST_FORM_ID:
+        read += char
+        if char != ".":
+            end, secret = behind, read
+        char, behind = characters(behind)
+    if not secret or len(secret) > _LONGEST_FORM_ID:
         return None
-    return Reference(start, end, Identity("form", secret), Spelling(secret, text[start:end], chain)) if secret else None
-
-
-def _read_around(
-    reader: Reader, start: int, end: int, offset: int, wanted: str
-) -> tuple[int, tuple[int, ...], Chain] | None:
-    """Where ``wanted`` begins, where each of its characters ends, and how it is spelled, around its anchor."""
-    if not offset and reader.text.startswith(wanted[: end - start], start):
-        reading = reader.read(end, wanted[end - start :])
-        return None if reading is None else (start, (*range(start + 1, end + 1), *reading.ends), reading.chain)
-    for begin in _beginnings(reader.text, start, offset, wanted):
-        reading = reader.read(begin, wanted)
-        if reading is not None and end <= reading.ends[-1]:
-            return _from_its_first_escape(reader, begin, reading, wanted)
-    return None
-
-
-def _from_its_first_escape(
-    reader: Reader, begin: int, reading: Reading, wanted: str
-) -> tuple[int, tuple[int, ...], Chain]:
-    r"""The reading that begins farthest before this one and ends with it: ``\\u00e9`` begins with both backslashes."""
-    for earlier in range(begin - 1, max(-1, begin - _LONGEST_ESCAPE), -1):
-        if reader.text[earlier] not in INTRODUCED:
-            break
-        longer = reader.read(earlier, wanted)
-        if longer is not None and longer.ends[-1] == reading.ends[-1]:
-            begin, reading = earlier, longer
-    return begin, reading.ends, reading.chain
-
-
-def _beginnings(text: str, anchor: int, offset: int, wanted: str) -> Iterator[int]:
-    """Where ``wanted`` may begin whose anchor stands there, the nearest first.
-
-    Where its first run of plain characters stands; before that, where something is escaped, if it begins otherwise.
-    """
-    run = _RUN.search(wanted, 0, offset)
-    before, at = (run.start(), anchor) if run else (max(offset, 1), anchor)
-    first = max(0, anchor - _LONGEST_ESCAPE * max(offset, 1))
-    for _ in range(_MOST_PLACES):
-        at = text.rfind(run[0], first, at) if run else at
-        if at < 0:
-            return
-        if not before:
-            yield at
-        else:
-            signs = {wanted[0], *INTRODUCED}
-            places = range(at - 1, max(first, at - _LONGEST_ESCAPE * before) - 1, -1)
-            yield from islice((place for place in places if text[place] in signs), _MOST_BEGINNINGS)
-        if run is None:
-            return
+    return Reference(start, end, Identity("form", secret), Spelling(secret, text[start:end], chain))
 
 
 def targets_of(
@@ -233,8 +190,11 @@ def targets_of(
             yield Whole(Identity("form", secret), stands_as_id)
     for text in ids:
         if text:
-            for place in ("",) if is_strong_id(text) else _ID_PLACES:
-                yield Whole(Identity("id", text), stands_as_id, place)
+            identity = Identity("id", text)
+            if is_strong_id(text):
+                yield Whole(identity, stands_as_id)
+            else:
+                yield from (Whole(identity, stands_as_part, place) for place in _ID_PLACES)
     for key in image_keys:
         if is_strong_key(key):
             yield Whole(Identity("image", key), stands_as_key)

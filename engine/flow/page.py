@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.core.errors import ComponentsInvalid, DocumentInvalid, PlanOutdated
 from engine.core.model import Failure, Identity, ReferenceKind, StepWork
-from engine.core.references import Reference
+from engine.core.references import Reference, References
 from engine.core.rewrite import rewrite
 from engine.edges.mongo import pages
 from engine.flow.context import FunnelContext
@@ -65,7 +65,7 @@ def load(context: FunnelContext, work: StepWork) -> Page:
         components_document=original.components,
         html_references=html_references,
         components_references=components_references,
-        failures=failures,
+        failures=(*failures, *_given_up(work, html_references, components_references)),
     )
 
 
@@ -85,6 +85,12 @@ def rewrite_page(page: Page, replacements: Mapping[Identity, str]) -> Rewritten:
 def fingerprint(text: str | None) -> str:
     """SHA-256 of the text's UTF-8, in hex; empty for null."""
     return "" if text is None else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _given_up(work: StepWork, html: References, components: References) -> tuple[Failure, ...]:
+    names = [name for name, found in (("raw_html", html), ("components", components)) if not found.complete]
+    reason = "made of escapes: references in unusual spellings may be left"
+    return tuple(Failure("references", str(work.original_id), f"{name} is {reason}") for name in names)
 
 
 def _components(document: Mapping[str, Any] | None, work: StepWork) -> tuple[str, tuple[Failure, ...]]:

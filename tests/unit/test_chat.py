@@ -85,6 +85,18 @@ def test_json_with_its_markup_escaped() -> None:
     assert keys(tag) == ["KEY"]
 
 
+@pytest.mark.parametrize("escape", [str, lambda tag: html.escape(tag, quote=True)])
+def test_d12_what_a_browser_reads_as_true_is_true(escape: Callable[[str], str]) -> None:
+    assert keys(escape('<script custom-chat-widget="&#116;rue" api-key="KEY">')) == ["KEY"]
+    assert keys(escape('<script custom-chat-widget="&amp;#116;rue" api-key="KEY">')) == []
+
+
+def test_d12_scripts_write_their_markup_with_two_digits_too() -> None:
+    tag = "document.write('\\x3cscript custom-chat-widget=\\x22true\\x22 api-key=\\x22KEY\\x22\\x3e\\x3c/script\\x3e')"
+    assert keys(tag) == ["KEY"]
+    assert with_token(tag, "tok") == tag.replace("KEY", "tok")
+
+
 @pytest.mark.parametrize("tag", TAGS[:5])
 @pytest.mark.parametrize("token", ["a$1b", "$&", "\\1", "a\"b'c", "<b>&amp;", "a b=c`d", "undefined", "", "\ud800"])
 def test_d12_no_token_breaks_the_page(tag: str, token: str) -> None:
@@ -124,6 +136,8 @@ def test_an_empty_key_is_filled_and_a_missing_one_is_not() -> None:
     "page",
     [
         '<script api-key="KEY"></script>',
+        '<script custom-chat-widget custom-chat-widget="true" api-key="KEY"></script>',
+        '<script custom-chat-widget="true" api-key api-key="KEY"></script>',
         '<script custom-chat-widget="false" api-key="KEY"></script>',
         '<script title="custom-chat-widget=\'true\'" api-key="KEY"></script>',
         '<div custom-chat-widget="true" api-key="KEY"></div>',

@@ -280,9 +280,16 @@ def test_weak_identities_count_in_their_own_places_alone() -> None:
     assert kinds("/userform/1?a=1", f"/userform/{NEW_FORM}?a={NEW_FORM}", forms) == ["text_changed"]
 
 
+@pytest.mark.parametrize("page", ["/step/7-welcome", "/step/7.html", f"{FORM} "])
+def test_b13_what_may_be_a_part_of_something_longer_may_stay(page: str) -> None:
+    references = id_references([("7", "new"), (FORM[-12:], "new")])
+    assert kinds(page, page, references) == []
+    assert kinds(f"/step/7. {FORM[-12:]} {page}", f"/step/7. {FORM[-12:]} {page}", references) == ["reference_left"] * 2
+
+
 def test_d11_a_form_id_ends_where_its_letters_end() -> None:
-    text = f'{{"a":"/userform/{FORM}","b":"\\/userform\\/{NEW_FORM}?x=1","c":"/userform/7/edit"}}'
-    assert embedded_forms(text) == [FORM, NEW_FORM, "7"]
+    text = f'{{"a":"/userform/{FORM}","b":"\\/userform\\/{NEW_FORM}?x=1","c":"/userform/7/edit"}} /userform/v1.2.'
+    assert embedded_forms(text) == [FORM, NEW_FORM, "7", "v1.2"]
 
 
 def test_d11_the_copies_of_a_form_are_gathered() -> None:

@@ -145,6 +145,29 @@ def test_b15_d11_a_strong_form_id_counts_wherever_it_stands_on_the_page() -> Non
     assert found(f"{FORM}") == []
 
 
+@pytest.mark.parametrize("escaped", ["{}.", "{}.</p>", "{}...", "{}.%22", "{}.\\n", "{}.&nbsp;"])
+@pytest.mark.parametrize("before", ["/userform/", "\\/userform\\/", "%2Fuserform%2F"])
+def test_b15_d11_a_dot_behind_a_form_is_the_sentences(before: str, escaped: str) -> None:
+    assert found(f"x{before}{escaped.format(FORM)}") == [("form", FORM)]
+    assert found(f"x{before}{escaped.format('v1.2')}") == [("form", "v1.2")]
+
+
+@pytest.mark.parametrize("behind", ["-welcome", ".html", "_2", "%20x"])
+def test_b13_a_weak_id_is_a_whole_part_of_an_address(behind: str) -> None:
+    assert found(f"/step/7{behind} /funnel/7{behind} /step/7. ", ids=("7",)) == [("id", "7")]
+
+
+@pytest.mark.parametrize("escaped", [str, lambda text: text.replace("-", "%2D")])
+def test_b13_an_id_of_twelve_characters_is_not_the_end_of_a_uuid(escaped: Callable[[str], str]) -> None:
+    text = f'"{escaped(FORM)}" {FORM[-12:]} x-{FORM[-12:]}'
+    assert found(text, ids=(FORM[-12:],)) == [("id", FORM[-12:])] * 2
+
+
+def test_d18_a_weak_key_keeps_the_spelling_of_its_slash_on_a_page_with_needless_escapes() -> None:
+    (reference,) = ReferenceFinder([], ["a.png"], ["media"]).find("%36 https:%2F%2Fs3%2Fmedia%2Fa.png")
+    assert reference.spelling.respell("b c/d.png", "", 0) == "b%20c%2Fd.png"
+
+
 def test_weak_ids_are_found_in_their_own_place_alone() -> None:
     text = '{"n":7,"a":"/funnel/7/step/12?x","b":"\\/step\\/7","c":"/step/123","d":"footstep/7"} 12'
     assert found(text, ids=("7", "12")) == [("id", "7"), ("id", "12"), ("id", "7")]
@@ -187,6 +210,10 @@ def test_a_chat_keys_place_is_the_chats_alone() -> None:
     assert found('<script custom-chat-widget="true" api-key=""></script>') == [("chat", "")]
 
 
+def test_a_page_that_is_read_to_its_end_says_so() -> None:
+    assert ReferenceFinder([], [KEY]).find(f"%36 {KEY[:36]}%2X &amp; {KEY}").complete
+
+
 def test_a_text_that_utf8_cannot_hold_is_searched_all_the_same() -> None:
     text = f"\ud800 {FUNNEL} \udfff"
     assert [(r.start, r.end) for r in ReferenceFinder([FUNNEL], ["\ud800/key-of-some-length"]).find(text)] == [(2, 26)]
@@ -219,7 +246,9 @@ def test_a_page_of_nothing_but_escapes_is_given_up(piece: str, monkeypatch: pyte
     monkeypatch.setattr(spellings, "_CHARACTERS_PER_FAILURE", 100)
     times = 3_000
     page = (KEY[:36] + piece) * times + f'"{KEY}"'
-    assert ReferenceFinder([], [KEY]).find(page)[-1].end == len(page) - 1
+    references = ReferenceFinder([], [KEY]).find(page)
+    assert references[-1].end == len(page) - 1
+    assert not references.complete
     assert tried < spellings._MOST_FAILURES + len(page) // spellings._CHARACTERS_PER_FAILURE + 2 * times + 500
 
 

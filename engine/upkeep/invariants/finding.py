@@ -25,6 +25,8 @@ _LONGEST_BEHIND = 16
 _WORD_BEFORE = re.compile(r"[A-Za-z0-9_]\Z")
 _KEY_BEFORE = re.compile(r"[A-Za-z0-9_]-?\Z")
 _WORD_BEHIND = re.compile(r"[A-Za-z0-9_]")
+_UUID_BEFORE = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}\Z")
+_UUID_LENGTH, _UUID_END = 36, 12
 # A percent-encoded quote or bracket ends a key; an encoded letter or space, or a part of a letter, goes on with it.
 _PERCENT_BEHIND = r"%(?:25)*(?:20|2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE]|[89a-fA-F][0-9a-fA-F])"
 _KEY_BEHIND = re.compile(rf"[A-Za-z0-9_]|[.-][A-Za-z0-9]|{_PERCENT_BEHIND}")
@@ -166,9 +168,19 @@ def _settled(found: Iterable[Occurrence]) -> list[Occurrence]:
 
 
 def _inside_word(text: str, start: int, end: int, reference: Reference) -> bool:
-    """Whether letters or digits go on before or behind; a key goes on over ``.``, ``-`` and percent-encoding, too."""
+    """Whether letters or digits go on before or behind.
+
+    A key goes on over ``.``, ``-`` and percent-encoding, too, and so does an id that is told by its place; an id of
+    twelve characters may be the end of a UUID.
+    """
     before, after = text[max(0, start - _ESCAPE_LENGTH) : start], text[end : end + _LONGEST_BEHIND]
     image = reference.kind in ("image", "own")
     # What ends an escape ends no word: \n, \u002f and %2F are a line's end and slashes.
     joined = not _ESCAPE_BEFORE.search(before) and (_KEY_BEFORE if image else _WORD_BEFORE).search(before)
-    return bool(joined or (_KEY_BEHIND if image else _WORD_BEHIND).match(after))
+    behind = _KEY_BEHIND if image or (reference.kind == "id" and reference.places) else _WORD_BEHIND
+    of_uuid = (
+        reference.kind == "id"
+        and end - start == _UUID_END
+        and _UUID_BEFORE.search(text[max(0, start - _UUID_LENGTH) : start])
+    )
+    return bool(joined or behind.match(after) or of_uuid)

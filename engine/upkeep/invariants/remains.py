@@ -10,7 +10,7 @@ from engine.upkeep.invariants.spelling import UUID, embedded_forms
 
 _SHOWN = 60
 _LINK = re.compile(r"(?:funnel|step)/([0-9a-f]{24})(?![0-9A-Za-z_])")
-_FORM = re.compile(r"/userform/([A-Za-z0-9][A-Za-z0-9_.~-]*)")
+_FORM = re.compile(r"/userform/([A-Za-z0-9](?:[A-Za-z0-9_.~-]*[A-Za-z0-9_~-])?)")
 _KEY_END = r"""[^\s"'<>?#&)\\,]+"""
 
 

@@ -60,7 +60,7 @@ SLASH = spelled("/")
 QUOTE = rf"(?:{spelled(chr(34))}|{spelled(chr(39))})"
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
-_EMBEDDED_FORM = re.compile(rf"{SLASH}userform{SLASH}([A-Za-z0-9][A-Za-z0-9_.~-]*)")
+_EMBEDDED_FORM = re.compile(rf"{SLASH}userform{SLASH}([A-Za-z0-9](?:[A-Za-z0-9_.~-]*[A-Za-z0-9_~-])?)")
 
 
 def embedded_forms(text: str) -> list[str]:

@@ -18,7 +18,11 @@ from engine.upkeep.plan.outside import Outside
 from engine.upkeep.plan.problems import Kind, Problems
 from engine.upkeep.plan.staying import Staying
 
-_FAILURES: Mapping[str, Kind] = {"components": "components_missing", "chat": "chat_token_missing"}
+_FAILURES: Mapping[str, Kind] = {
+    "components": "components_missing",
+    "chat": "chat_token_missing",
+    "references": "references_given_up",
+}
 
 
 @dataclass(slots=True)

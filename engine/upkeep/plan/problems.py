@@ -16,6 +16,7 @@ Kind = Literal[
     "image_unreadable",  # the object's head is refused
     "image_without_key",  # the record names no object
     "form_missing",  # a page embeds a form that there is not
+    "references_given_up",  # of a page of nothing but escapes: what it spells in unusual ways may stay
     "chat_token_missing",  # the chat widget gets an empty key
     "reference_stays",  # it is spelled in a way that is not replaced, and will lead to the original
     "weak_identity",  # too short to be told by itself: replaced in its own place only
