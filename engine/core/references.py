@@ -33,10 +33,12 @@ __all__ = ["Reference", "ReferenceFinder"]
 
 Span = tuple[int, int]
 
+PAYLOAD_SIGN = ";base64,"
 _PAYLOAD = re.compile(r";base64,[A-Za-z0-9+/=]*(?:\\++/[A-Za-z0-9+/=]*)*")
 _WIDGET = "custom-chat-widget"
 CHAT_SIGNS = frozenset(map("".join, product("oO", "mM", "-", "cC", "hH")))
 """What ``custom-chat-widget`` holds, in whatever case, and ordinary pages hardly ever do."""
+_OTHER_SIGNS = CHAT_SIGNS | {PAYLOAD_SIGN}
 _START, _END = itemgetter(0), itemgetter(1)
 
 
@@ -94,6 +96,7 @@ class _Scan:
     text: str
     found: list[Reference]
     may_have_chat: bool
+    may_have_payloads: bool
     complete: bool
 
 
@@ -102,12 +105,12 @@ class _Search:
 
     def __init__(self, targets: Iterable[Target]) -> None:
         anchors = anchors_of(targets)
-        # Offsets in ASCII, with one other character for each that is none, are those of the text. So the few anchors
-        # that are no ASCII are looked for by themselves.
+        # The few anchors that are no ASCII are looked for by themselves.
         self._foreign = {anchor: found for anchor, found in anchors.items() if not anchor.isascii()}
         plain = {anchor: found for anchor, found in anchors.items() if anchor.isascii()}
         self._targets = list(plain.values())
-        self._words = [*plain, *(sign for sign in (*needless.SIGNS, *CHAT_SIGNS) if sign not in plain)]
+        signs = (*needless.SIGNS, *CHAT_SIGNS, PAYLOAD_SIGN)
+        self._words = [*plain, *(sign for sign in signs if sign not in plain)]
         # Leftmost-longest is faster than all matches, and tells one word where several overlap.
         self._first = BytesAhoCorasick(
             [word.encode() for word in self._words],
@@ -116,6 +119,7 @@ class _Search:
         )
         self._all = BytesAhoCorasick([anchor.encode() for anchor in plain], implementation=Implementation.ContiguousNFA)
         self._hides_chat = any(map(_hides_chat, plain))
+        self._hides_payloads = any(";" in anchor for anchor in plain)
         self._longest = max(map(len, plain), default=0)
         self._contested = {
             index
@@ -125,18 +129,21 @@ class _Search:
 
     def scan(self, text: str) -> _Scan:
         """All targets that stand in a text, whatever their spelling."""
-        words = self._first.find_matches_as_indexes(_in_ascii(text))
+        words = self._first.find_matches_as_indexes(_in_bytes(text))
         signs = [(self._words[index], start) for index, start, _ in words if index >= len(self._targets)]
-        may_have_chat = self._hides_chat or any(sign in CHAT_SIGNS for sign, _ in signs)
-        bare = needless.bared(text, [start for sign, start in signs if sign not in CHAT_SIGNS]) if signs else None
+        others = {sign for sign, _ in signs if sign in _OTHER_SIGNS}
+        chat = self._hides_chat or not CHAT_SIGNS.isdisjoint(others)
+        payloads = self._hides_payloads or PAYLOAD_SIGN in others
+        escapes = [start for sign, start in signs if sign not in _OTHER_SIGNS]
+        bare = needless.bared(text, escapes) if escapes else None
+        reader = Reader(text)
         if bare is None:
-            reader = Reader(text)
-            return _Scan(text, self._standing(reader, words), may_have_chat, reader.complete)
-        bare_reader, reader = Reader(bare.text), Reader(text)
-        standing = self._standing(bare_reader, self._first.find_matches_as_indexes(_in_ascii(bare.text)))
-        found = [_in_place(reader, reference, bare) for reference in standing]
-        complete = bare_reader.complete and reader.complete
-        return _Scan(text, [reference for reference in found if reference is not None], may_have_chat, complete)
+            return _Scan(text, self._standing(reader, words), chat, payloads, reader.complete)
+        bare_reader = Reader(bare.text)
+        standing = self._standing(bare_reader, self._first.find_matches_as_indexes(_in_bytes(bare.text)))
+        places = (_in_place(reader, reference, bare) for reference in standing)
+        found = [reference for reference in places if reference is not None]
+        return _Scan(text, found, chat, payloads, bare_reader.complete and reader.complete)
 
     def _standing(self, reader: Reader, words: Iterable[tuple[int, int, int]]) -> list[Reference]:
         found = [*self._behind_foreign(reader)]
@@ -152,7 +159,7 @@ class _Search:
         return found
 
     def _overlapping(self, reader: Reader, start: int, end: int) -> Iterator[Reference]:
-        window = _in_ascii(reader.text[start : end + self._longest])
+        window = _in_bytes(reader.text[start : end + self._longest])
         for index, begin, stop in self._all.find_matches_as_indexes(window, overlapping=True):
             if begin < end - start:
                 yield from _around(self._targets[index], reader, start + begin, start + stop)
@@ -180,8 +187,9 @@ def _hides_chat(anchor: str) -> bool:
     return _WIDGET[: sign + 1] in anchor or any(rest.startswith(anchor) or anchor.startswith(rest) for rest in begins)
 
 
-def _in_ascii(text: str) -> bytes:
-    return text.encode("ascii", "replace")
+def _in_bytes(text: str) -> bytes:
+    """One byte a character, so that offsets stay: what is looked for is ASCII. Most texts are just copied so."""
+    return text.encode("latin-1", "replace")
 
 
 def _in_place(reader: Reader, found: Reference, bare: Bared) -> Reference | None:
@@ -201,7 +209,7 @@ def _settled(scan: _Scan) -> References:
     text, found = scan.text, scan.found
     chat = list(find_chat_keys(text)) if scan.may_have_chat else []
     closed = [(reference.start, reference.end) for reference in chat]
-    if found and ";base64," in text:
+    if found and scan.may_have_payloads:
         closed += [payload.span() for payload in _PAYLOAD.finditer(text)]
     found.sort(key=_END, reverse=True)
     found.sort(key=_START)

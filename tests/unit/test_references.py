@@ -204,6 +204,12 @@ def test_a_payload_is_nobodys_text() -> None:
     assert found(text) == [("id", STEP)]
 
 
+def test_a_payload_is_nobodys_text_whatever_else_is_looked_for() -> None:
+    text = f"url(data:image/png;base64,{FUNNEL}) \u4e00"
+    assert found(text, keys=("é-photo-of-us/é.png",)) == []
+    assert found(text, keys=("a",), buckets=("png;b",)) == []
+
+
 def test_a_chat_keys_place_is_the_chats_alone() -> None:
     page = f'<script custom-chat-widget="true" api-key="{FUNNEL}" data-id="{FUNNEL}"></script>'
     assert found(page) == [("chat", FUNNEL), ("id", FUNNEL)]
