@@ -1,8 +1,9 @@
 r"""Finds what a page refers to: ids, object keys, forms and chat keys, in every spelling of the table (B13-B16). Pure.
 
-One scan per text for the anchors of all identities at once; around each the identity is read in whatever spelling it
-stands (``targets``, ``spellings``) and judged by what surrounds it (``boundaries``). Of those that stand, the one that
-begins first counts, of two that begin together the longer (D17). A longer one that does not stand hides no shorter.
+One scan per text for the anchors of all identities at once, and a second without needless escapes where it has such;
+around each anchor the identity is read in whatever spelling it stands (``targets``, ``spellings``) and judged by what
+surrounds it (``boundaries``). Of those that stand, the one that begins first counts, of two that begin together the
+longer (D17). A longer one that does not stand hides no shorter.
 
 - Ids (funnel and steps) and keys: strong ones wherever they stand, weak ones only behind ``funnel/`` or ``step/``, or
   in an object's URL. An empty one nowhere.
