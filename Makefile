@@ -13,6 +13,8 @@ FUZZ := $(VENV)/.installed-fuzz
 MUTATION := $(VENV)/.installed-mutation
 # More arguments for the command behind a target, as in: make test ARGS='-k layout'
 ARGS ?=
+# Test processes, each with servers of its own; much of a test is waiting for servers to start and stop.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench fuzz mutate format clean
@@ -26,7 +28,7 @@ demo: .packages-demo $(LOCAL) ## Start embedded servers, clone sample funnels, v
 	$(BIN)/funnel-clone demo $(ARGS)
 
 test: .packages-test $(DEV) ## Run every test, on real servers that the tests start themselves
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff check
