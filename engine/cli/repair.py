@@ -11,6 +11,7 @@ from engine.cli.command import (
     EPILOG,
     EXIT_DONE,
     EXIT_PROBLEMS,
+    EXIT_UNREACHABLE,
     configured,
     print_json,
     standard_options,
@@ -18,6 +19,7 @@ from engine.cli.command import (
     stdout_console,
 )
 from engine.cli.services import check_services
+from engine.core.errors import TransientError
 from engine.edges.mongo import requests
 from engine.edges.mongo.client import Store, open_store
 
@@ -34,7 +36,8 @@ def repair(clone: str, overrides: tuple[str, ...], *, dry_run: bool, as_json: bo
     """Mend what still leads to the original in CLONE (its id), as the old system left it; edits of its users stay.
 
     Ends with 0 where all that was wrong is mended, with 1 and a list where something is wrong still. A clone that is
-    asked for or in work, or whose original is gone, is refused (1). Safe to run again.
+    asked for or in work, or whose original is gone, is refused (1). Where a service fails meanwhile, what was
+    done until then is told, and the failure (3). Safe to run again.
     """
     settings = configured(overrides, cfg=cfg).settings()
     check_services(settings)
@@ -47,6 +50,10 @@ def repair(clone: str, overrides: tuple[str, ...], *, dry_run: bool, as_json: bo
         print_json(done.document())
     else:
         _print(done)
+    if done.broken_off is not None:
+        click.echo(f"Error: broken off at {done.broken_off}. Run it again: that ends what was begun.", err=True)
+    if done.broken_off is not None and isinstance(done.broken_off.error, TransientError):
+        return EXIT_UNREACHABLE
     return EXIT_DONE if done.whole else EXIT_PROBLEMS
 
 

@@ -55,6 +55,12 @@ def plan_images(
     return PlannedImages(tuple(works.values()), missing, tuple(failures))
 
 
+def bucket_of(record: Document) -> str:
+    """Where an image's object lies, as its record tells; empty where that names no bucket."""
+    bucket = _additional(record).get("Bucket")
+    return bucket if isinstance(bucket, str) else ""
+
+
 def _new_work(claim: Claim, record: Document, source_key: str, s3: S3Settings) -> ImageWork:
     name = record.get("fileName")
     return ImageWork(
@@ -85,8 +91,7 @@ def _additional(record: Document) -> Mapping[str, Any]:
 
 def _bucket(record: Document, s3: S3Settings) -> str:
     """The bucket of the original object, where the new one goes, too (contract, section 1)."""
-    bucket = _additional(record).get("Bucket")
-    return bucket if isinstance(bucket, str) and bucket else s3.bucket
+    return bucket_of(record) or s3.bucket
 
 
 def _size(record: Document) -> int | None:

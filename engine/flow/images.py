@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.errors import ObjectStoreUnavailable
-from engine.core.model import DocId, Failure, Identity, ImageWork
+from engine.core.model import CopyOutcome, DocId, Failure, Identity, ImageWork
 from engine.edges.mongo import pages
 from engine.flow.context import FunnelContext, Gathered
 from engine.flow.page import Page
@@ -53,13 +53,33 @@ def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedI
 def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedImages:
     """Copy those of ``images`` whose record does not say ``uploaded``, then say so. Safe to repeat.
 
-    In batches, each with the deadline of a copy: a page with thousands of images is only slow. What stands is
-    recorded before a late copy is told, so that the next try begins where this one ended.
+    What stands is recorded before a late copy is told, so that the next try begins where this one ended.
+    """
+    copied, late = copy_objects(context, images)
+    pages.mark_images(
+        context.store,
+        context.plan.claim,
+        [record_id for record_id, _ in copied.copied],
+        {image.record_id: reason for image, reason in copied.failed},
+    )
+    if late is not None:
+        raise late
+    return copied
+
+
+def copy_objects(
+    context: FunnelContext, images: Sequence[ImageWork]
+) -> tuple[CopiedImages, ObjectStoreUnavailable | None]:
+    """Copy those of ``images`` whose record does not say ``uploaded``; no record is written. Safe to repeat.
+
+    In batches, each with the deadline of a copy: a page with thousands of images is only slow. With the first copy
+    that came too late, as an error to be raised by the caller; behind its batch nothing was tried.
     """
     to_copy = [image for image in images if not image.uploaded]
     before = tuple(image for image in images if image.uploaded)
     done: list[tuple[ImageWork, int]] = []
     failed: list[tuple[ImageWork, str]] = []
+    late: CopyOutcome | None = None
     for start in range(0, len(to_copy), BATCH):
         batch = to_copy[start : start + BATCH]
         outcomes = context.copier.copy([context.order(image) for image in batch], context.copy_deadline_s)
@@ -68,22 +88,10 @@ def copy_images(context: FunnelContext, images: Sequence[ImageWork]) -> CopiedIm
         failed += [(i, o.failure) for i, o in pairs if o.failure is not None and not o.transient]
         late = next((outcome for outcome in outcomes if outcome.transient), None)
         if late is not None:
-            _record(context, done, failed)
-            raise ObjectStoreUnavailable(f"object {late.key}: {late.failure}")
-    _record(context, done, failed)
-    return CopiedImages(
+            break
+    copied = CopiedImages(
         done=(*before, *(image for image, _ in done)),
         failed=tuple(failed),
         copied=tuple((image.record_id, size_bytes) for image, size_bytes in done),
     )
-
-
-def _record(
-    context: FunnelContext, done: Sequence[tuple[ImageWork, int]], failed: Sequence[tuple[ImageWork, str]]
-) -> None:
-    pages.mark_images(
-        context.store,
-        context.plan.claim,
-        [image.record_id for image, _ in done],
-        {image.record_id: reason for image, reason in failed},
-    )
+    return copied, None if late is None else ObjectStoreUnavailable(f"object {late.key}: {late.failure}")

@@ -1,13 +1,10 @@
 """``repair``: clones that the old system made, with its defects, are mended; what is right, or edited, stays."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html import escape
-from pathlib import Path
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -17,9 +14,9 @@ from pymongo import monitoring
 
 from engine.core.errors import ClaimLost, PermanentError
 from engine.core.identity import form_secret_id, object_key
-from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.mongo.client import Store, open_store
-from engine.edges.mongo.repair import Change, PageChange, commit, tokens_among
+from engine.edges.mongo.repair import Change, PageChange, commit
+from engine.edges.mongo.repair_reads import tokens_among
 from engine.edges.s3 import InProcessCopier, Objects
 from engine.flow.page import fingerprint
 from engine.settings import ChatSettings, Settings
@@ -30,97 +27,17 @@ from tests.command_count import Commands
 from tests.funnel_pages import ORIGINAL_CHAT_KEY
 from tests.funnels import PREVIEW_DOMAIN, TOKEN, build_funnel, request_clone
 from tests.in_process import Workshop
-from tests.old_cloner import OldCloner
+from tests.old_scene import EditingCopier, OldScene
 
 MENDED = {
     *("reference_left", "reference_wrong", "text_changed", "chat_key"),
     *("form_missing", "image_missing", "object_missing"),
 }
-CHAT_BEFORE = f'api-key="{ORIGINAL_CHAT_KEY}" custom-chat-widget="true"'
-CHAT_IN_THE_OLD_ORDER = f'custom-chat-widget="true" api-key="{ORIGINAL_CHAT_KEY}"'
-
-
-class OldScene:
-    """An original of awkward pages, and a clone of it as the old system left it, in another account."""
-
-    def __init__(
-        self, store: Store, s3: Any, settings: Settings, old_domain: str = PREVIEW_DOMAIN, *, forgetful: bool = False
-    ) -> None:
-        self.store, self.db, self.s3, self.settings = store, store.db, s3, settings
-        self.original_id = build_funnel(
-            self.db,
-            s3,
-            settings.s3.bucket,
-            steps=4,
-            images=9,
-            image_bytes=500,
-            html_bytes=6_000,
-            components_bytes=6_000,
-            chat=True,
-        )
-        self.account = ObjectId()
-        self.db["_accounts"].insert_one({"_id": self.account})
-        # The account has a logo already: by its name the original's counts as copied (D10).
-        self.db["sites_images"].insert_one({"account_id": self.account, "fileName": "logo.svg", "key": "own/logo.svg"})
-        first = self.original_step(0)
-        html = first["raw_html"].replace(CHAT_BEFORE, CHAT_IN_THE_OLD_ORDER)
-        self.db["funnel.step"].update_one({"_id": first["_id"]}, {"$set": {"raw_html": html}})
-        self.clone_id = request_clone(self.db, self.original_id, self.account)
-        OldCloner(self.db, s3, self.clone_id, old_domain, forgetful=forgetful).clone()
-
-    def original_step(self, place: int) -> dict[str, Any]:
-        return list(self.db["funnel.step"].find({"funnel_id": self.original_id}).sort("_id", 1))[place]
-
-    def step(self, place: int) -> dict[str, Any]:
-        return self.one("funnel.step", funnel_id=self.clone_id, original_step_id=self.original_step(place)["_id"])
-
-    def one(self, collection: str, **query: Any) -> dict[str, Any]:
-        found = self.db[collection].find_one(query, sort=[("_id", 1)])
-        assert found is not None
-        return found
-
-    def write(self, place: int, html: str) -> None:
-        self.db["funnel.step"].update_one({"_id": self.step(place)["_id"]}, {"$set": {"raw_html": html}})
-
-    def append(self, place: int, html: str) -> None:
-        self.write(place, self.step(place)["raw_html"] + html)
-
-    def repair(self, *, dry_run: bool = False, copier: Any = None, settings: Settings | None = None) -> Repair:
-        given = settings or self.settings
-        clone = self.one("funnels", _id=self.clone_id)
-        copier = copier or InProcessCopier(given.s3, given.copy)
-        return repair(self.store, Objects(given.s3), copier, clone, given, dry_run=dry_run)
-
-    def kinds(self) -> set[str]:
-        found = examine(self.db, self.s3, self.clone_id, preview_domain=PREVIEW_DOMAIN)
-        return {violation.kind for violation in found.violations}
-
-    def everything(self) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        documents = {name: list(self.db[name].find().sort("_id", 1)) for name in self.db.list_collection_names()}
-        listed = self.s3.list_objects_v2(Bucket=self.settings.s3.bucket).get("Contents", [])
-        return documents, [(entry["Key"], str(entry["LastModified"])) for entry in listed]
-
-    def texts(self) -> str:
-        steps = self.db["funnel.step"].find({"funnel_id": self.clone_id})
-        trees = self.db["funnel.step.components"].find({"funnel_id": self.clone_id})
-        return "\n".join([*(step["raw_html"] or "" for step in steps), *(tree["components"] for tree in trees)])
 
 
 @pytest.fixture
 def scene(store: Store, s3: Any, settings: Settings) -> OldScene:
     return OldScene(store, s3, settings)
-
-
-class EditingCopier:
-    """Copies, and lets somebody edit meanwhile."""
-
-    def __init__(self, settings: Settings, edit: Callable[[], object]) -> None:
-        self.copier, self.edit = InProcessCopier(settings.s3, settings.copy), edit
-
-    def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
-        outcomes = self.copier.copy(orders, deadline_s)
-        self.edit()
-        return outcomes
 
 
 @pytest.mark.parametrize("forgetful", [False, True], ids=["all its replacements", "d13 replacements lost"])
@@ -325,7 +242,7 @@ def test_the_chat_keys_of_a_page_are_asked_for_at_once_and_not_again(scene: OldS
 def test_more_keys_than_a_query_holds_are_asked_for_all(scene: OldScene) -> None:
     keys = [f"{number}{'ö' * 4_000}" for number in range(2_500)]
     scene.db["support_tokens"].insert_many([{"domain": key[:9], "token": key} for key in (keys[0], keys[-1])])
-    assert tokens_among(scene.store, keys) == {keys[0], keys[-1]}
+    assert tokens_among(scene.store, scene.clone_id, keys) == {keys[0], keys[-1]}
 
 
 def test_d12_a_token_of_awkward_characters_is_written_once(scene: OldScene) -> None:
@@ -458,14 +375,31 @@ def test_an_edit_in_between_is_not_overwritten(scene: OldScene, text: str) -> No
     assert scene.kinds() & (MENDED - {"text_changed"}) == set()
 
 
-def test_two_repairs_at_once_make_nothing_twice(scene: OldScene) -> None:
+def test_of_two_repairs_that_have_read_the_same_page_one_mends_it_and_nothing_is_made_twice(scene: OldScene) -> None:
+    both_have_read = Barrier(2, timeout=60)
+
+    def run(_: int) -> Repair:
+        waits = iter([both_have_read.wait])
+
+        def meet() -> None:
+            for wait in waits:  # at its first copy alone: only there both are sure to come by
+                wait()
+
+        return scene.repair(copier=EditingCopier(scene.settings, meet))
+
     with ThreadPoolExecutor(2) as threads:
-        told = [problem for done in threads.map(lambda _: scene.repair(), range(2)) for problem in done.problems]
+        done = list(threads.map(run, range(2)))
+    told = [problem for repaired in done for problem in repaired.problems]
+    assert told, "one of the two has read what the other has written over"
     assert [problem for problem in told if "edited meanwhile" not in problem] == []
+    mended = [page.step_id for repaired in done for page in repaired.pages]
+    assert sorted(mended) == sorted(scene.step(place)["_id"] for place in range(4))
     assert scene.repair().problems == []
     assert scene.kinds() & MENDED == set()
-    made = [form["form_secret_id"] for form in scene.db["forms"].find({"clone.funnel_id": scene.clone_id})]
-    assert len(made) == len(set(made))
+    for collection, name in (("forms", "form_secret_id"), ("sites_images", "key")):
+        made = [document[name] for document in scene.db[collection].find({"clone.funnel_id": scene.clone_id})]
+        assert made
+        assert len(made) == len(set(made))
 
 
 def test_a_page_near_the_limit_is_mended_and_an_edit_of_it_seen(scene: OldScene) -> None:
@@ -475,7 +409,7 @@ def test_a_page_near_the_limit_is_mended_and_an_edit_of_it_seen(scene: OldScene)
     assert scene.step(0)["raw_html"] == f"<a href='/funnel/{scene.clone_id}'>{filler}"
     step_id = scene.step(0)["_id"]
     late = PageChange(step_id, Change(step_id, link + filler, filler), (), {}, ())
-    assert commit(scene.store, scene.clone_id, late).outcome == "edited"
+    assert commit(scene.store, scene.clone_id, late) == "edited"
 
 
 def test_every_components_document_of_a_page_is_mended_and_a_strange_one_told(scene: OldScene) -> None:
@@ -503,18 +437,62 @@ def test_a_clone_that_is_asked_for_meanwhile_is_left_to_the_pass(scene: OldScene
     assert after["sites_images"] == before["sites_images"]
 
 
-@pytest.mark.parametrize("flag", ["pending", "in_progress"])
-def test_a_page_of_a_clone_in_other_hands_is_not_written(scene: OldScene, flag: str) -> None:
+def _change_of(scene: OldScene) -> PageChange:
     step = scene.step(0)
-    change = PageChange(step["_id"], Change(step["_id"], step["raw_html"], "late"), (), {}, ({"_id": "late"},))
-    scene.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {flag: True}})
-    assert commit(scene.store, scene.clone_id, change).outcome == "edited"
-    scene.db["funnel.step"].update_one({"_id": step["_id"]}, {"$set": {flag: False}})
+    return PageChange(step["_id"], Change(step["_id"], step["raw_html"], "late"), (), {}, ({"_id": "late"},))
+
+
+@pytest.mark.parametrize("flag", ["pending", "in_progress"])
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_page_in_other_hands_is_told_from_an_edited_one(scene: OldScene, flag: str, *, edited: bool) -> None:
+    change = _change_of(scene)
+    taken = {flag: True, **({"raw_html": "edited"} if edited else {})}
+    scene.db["funnel.step"].update_one({"_id": change.step_id}, {"$set": taken})
+    before = scene.everything()
+    assert commit(scene.store, scene.clone_id, change) == "taken"
+    scene.db["funnel.step"].delete_one({"_id": change.step_id})
+    assert commit(scene.store, scene.clone_id, change) == "gone"
+    scene.db["funnel.step"].insert_one(next(step for step in before[0]["funnel.step"] if step["_id"] == change.step_id))
+    assert scene.everything() == before
+
+
+@pytest.mark.parametrize("flag", ["pending", "in_progress"])
+def test_a_funnel_in_other_hands_is_told_whatever_its_pages_say(scene: OldScene, flag: str) -> None:
+    change = _change_of(scene)
+    scene.db["funnel.step"].update_one({"_id": change.step_id}, {"$set": {flag: True, "raw_html": "by a pass"}})
     scene.db["funnels"].update_one({"_id": scene.clone_id}, {"$set": {flag: True}})
     before = scene.everything()
-    with pytest.raises(ClaimLost):
+    with pytest.raises(ClaimLost, match="asked for again"):
         commit(scene.store, scene.clone_id, change)
-    assert scene.everything() == before
+    scene.db["funnels"].delete_one({"_id": scene.clone_id})
+    with pytest.raises(ClaimLost, match="is gone"):
+        commit(scene.store, scene.clone_id, change)
+    assert scene.everything()[0]["funnel.step"] == before[0]["funnel.step"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"$set": {"in_progress": True}}, "asked for or in work by now"),
+        ({"$set": {"raw_html": "edited"}}, "edited meanwhile"),
+        (None, "deleted meanwhile"),
+    ],
+)
+def test_why_a_page_was_not_written_is_told(scene: OldScene, change: dict[str, Any] | None, reason: str) -> None:
+    def meddle() -> None:
+        for place in range(4):
+            query = {"funnel_id": scene.clone_id, "original_step_id": scene.original_step(place)["_id"]}
+            if change is None:
+                scene.db["funnel.step"].delete_one(query)
+            else:
+                scene.db["funnel.step"].update_one(query, change)
+
+    first = scene.step(0)["_id"]
+    logo = scene.one("sites_images", ref_id=scene.original_id, fileName="logo.svg")["key"]
+    scene.write(0, f"<img src='/{logo}'>")
+    done = scene.repair(copier=EditingCopier(scene.settings, meddle))
+    assert [problem for problem in done.problems if problem.startswith(f"step {first}: {reason}")]
+    assert first not in [page.step_id for page in done.pages]
 
 
 def test_a_page_that_is_not_finished_is_told_and_left(scene: OldScene) -> None:
@@ -639,31 +617,9 @@ def test_d17_spoiled_keys_are_told_from_what_is_replaced_within() -> None:
     assert spoiled_keys([], {}, ("f00d", "beef"), {}) == {}
 
 
-def test_the_command_ends_with_0_1_or_2(scene: OldScene, tmp_path: Path) -> None:
-    s3 = scene.settings.s3
-    given = {
-        "mongo.uri": scene.settings.mongo.uri,
-        "mongo.database": scene.settings.mongo.database,
-        "s3.endpoint_url": s3.endpoint_url,
-        "s3.region": s3.region,
-        "s3.bucket": s3.bucket,
-        "s3.access_key_id": s3.access_key_id,
-        "s3.secret_access_key": s3.secret_access_key,
-        "chat.preview_domain": PREVIEW_DOMAIN,
-        "local.data_dir": tmp_path,
-    }
-
+def test_the_command_ends_with_0_1_or_2(scene: OldScene) -> None:
     def run(clone: Any, *options: str) -> tuple[int, dict[str, Any]]:
-        command = [sys.executable, "-c", "from engine.cli import main; main()", "repair", str(clone), *options]
-        done = subprocess.run(
-            [*command, "--json", *(f"{key}='{value}'" for key, value in given.items())],
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, json.loads(done.stdout)
+        return scene.command(clone, "--json", *options)[:2]
 
     before = scene.everything()
     code, told = run(scene.clone_id, "--dry-run")

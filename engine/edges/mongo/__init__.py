@@ -8,7 +8,7 @@
 - ``ends``        how a funnel ends: flags and event in one transaction
 - ``passes``      the record of each pass
 - ``requests``    asking for clones
-- ``repair``      what a repair reads, and its compare-and-set writes
+- ``repair``      a repair's compare-and-set writes; ``repair_reads`` what it reads, ``repair_sizes`` what is too large
 - ``indexes``     the engine's own and the shared collections' indexes
 - ``planning``    what ``plan`` asks beyond them: sizes, names of forms
 - ``reads``       what people look at; never used for a decision

@@ -34,6 +34,8 @@ Document = dict[str, Any]
 Result = TypeVar("Result")
 
 SELECTION_TIMEOUT_MS = 10_000
+MOST_DOCUMENT_BYTES = 16 * 1024**2
+"""Of a document as BSON, and of one batch of a cursor: what MongoDB stores, and sends."""
 _BSON_OBJECT_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 _AUTHENTICATION_FAILED = 18
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")

@@ -1,10 +1,10 @@
-"""What a repair reads and writes. The old system's documents have no epoch, so no epoch can fence these writes.
+"""What a repair writes. The old system's documents have no epoch, so no epoch can fence these writes.
 
 In its place each transaction compares and sets: it finds the texts as they were read and the funnel in nobody's hands,
 or it writes nothing. What others change between its reads and its writes is a write conflict, and it begins anew.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -17,28 +17,6 @@ from engine.core.model import DocId
 from engine.edges.mongo.client import Document, Store, translated
 
 _AT_REST = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
-_QUERY_CHARACTERS = 3_000_000
-_KEY_OVERHEAD = 16
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPage:
-    """A page as it stands, of an original or of a clone."""
-
-    step_id: DocId
-    html: Any
-    components: tuple[tuple[DocId, Any], ...]
-    """(document's id, its ``components``), oldest first: older data may have several."""
-    at_rest: bool
-    """Neither pending nor in progress."""
-    proof: Mapping[str, Any]
-    """``clone.proof``; empty where the old system made the page."""
-
-    def texts(self) -> Iterator[str]:
-        """All that is text: HTML first."""
-        for value in (self.html, *(value for _, value in self.components)):
-            if isinstance(value, str):
-                yield value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,69 +41,12 @@ class PageChange:
     forms: Sequence[Document]
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What became of a page's transaction."""
+Outcome = Literal["written", "edited", "taken", "gone"]
+"""What became of a page's transaction; but for ``written``, nothing was.
 
-    outcome: Literal["written", "edited"]
-    """``edited``: a text is not the one that was read, or the page is in somebody's hands; nothing was written."""
-    forms_made: int = 0
-
-
-def read_page(store: Store, step_id: DocId) -> StoredPage | None:
-    """A page's texts; None where the step is gone."""
-    with translated(f"step {step_id}"):
-        step = store.steps.find_one({"_id": step_id}, {"raw_html": 1, "pending": 1, "in_progress": 1, "clone.proof": 1})
-        if step is None:
-            return None
-        found = list(store.components.find({"step_id": step_id}, {"components": 1}).sort("_id", 1))
-    mark = step.get("clone")
-    proof = mark.get("proof") if isinstance(mark, Mapping) else None
-    return StoredPage(
-        step_id=step_id,
-        html=step.get("raw_html"),
-        components=tuple((document["_id"], document.get("components")) for document in found),
-        at_rest=step.get("pending") is not True and step.get("in_progress") is not True,
-        proof=proof if isinstance(proof, Mapping) else {},
-    )
-
-
-def steps_elsewhere(store: Store, funnel_id: DocId, step_ids: Sequence[DocId]) -> list[DocId]:
-    """Those of ``step_ids`` that are pages of another funnel than this one."""
-    with translated(f"steps of funnel {funnel_id}"):
-        query = {"_id": {"$in": list(step_ids)}, "funnel_id": {"$ne": funnel_id}}
-        return [step["_id"] for step in store.steps.find(query, {"_id": 1})]
-
-
-def own_forms(store: Store, clone_id: DocId, secret_ids: Sequence[str]) -> set[str]:
-    """Those of ``secret_ids`` that the engine made for this clone: its own, whoever embeds them."""
-    with translated(f"forms of clone {clone_id}"):
-        query = {"form_secret_id": {"$in": list(secret_ids)}, "clone.funnel_id": clone_id}
-        return {form["form_secret_id"] for form in store.forms.find(query, {"form_secret_id": 1})}
-
-
-def tokens_among(store: Store, keys: Sequence[str]) -> set[str]:
-    """Those of ``keys`` that are some domain's chat token: one query for up to 3 million characters of them."""
-    found: set[str] = set()
-    with translated("support_tokens"):
-        for batch in _batches(keys):
-            tokens = store.db["support_tokens"].find({"token": {"$in": batch}}, {"token": 1})
-            found.update(document["token"] for document in tokens if isinstance(document["token"], str))
-    return found
-
-
-def _batches(keys: Sequence[str]) -> Iterator[list[str]]:
-    """So many at once that a query stays below 16 MB, whatever the characters; each has an index in it, too."""
-    batch: list[str] = []
-    characters = 0
-    for key in keys:
-        characters += len(key) + _KEY_OVERHEAD
-        if batch and characters > _QUERY_CHARACTERS:
-            yield batch
-            batch, characters = [], len(key) + _KEY_OVERHEAD
-        batch.append(key)
-    if batch:
-        yield batch
+``edited``: a text is not the one that was read. ``taken``: the page is pending or in progress. ``gone``: it was
+deleted.
+"""
 
 
 def record_images(store: Store, clone_id: DocId, made: Sequence[Document], standing: Sequence[DocId]) -> None:
@@ -145,65 +66,89 @@ def record_images(store: Store, clone_id: DocId, made: Sequence[Document], stand
                 session=session,
             )
 
-    with translated(f"image records of clone {clone_id}"):
+    with translated(f"{store.images.name} of clone {clone_id}"):
         store.transaction(body)
 
 
-def commit(store: Store, clone_id: DocId, page: PageChange) -> Committed:
+def commit(store: Store, clone_id: DocId, page: PageChange) -> Outcome:
     """Write a page's forms, components and step in one transaction, if its texts are still those that were read.
 
     Safe to repeat: the second time it finds other texts and writes nothing.
 
     Raises:
-        ClaimLost: The clone was asked for again; nothing was written.
-        DocumentTooLarge: The rewritten page does not fit in a document.
+        ClaimLost: The clone was asked for again, or deleted; nothing was written.
+        DocumentTooLarge: A document of the page does not fit (``repair_sizes`` tells which); nothing was written.
     """
-    with translated(f"step {page.step_id}"):
+    with translated(f"{store.steps.name}/{page.step_id}"):
         return store.transaction(partial(_write, store, clone_id, page))
 
 
-def _write(store: Store, clone_id: DocId, page: PageChange, session: ClientSession) -> Committed:
+def step_update(page: PageChange, html: str | None) -> list[Document]:
+    """What is written to the step's document; ``html`` is None where that text stays."""
+    fields: dict[str, Any] = {} if html is None else {"raw_html": html}
+    fields |= {f"clone.proof.{name}": value for name, value in page.proof.items()}
+    literal = {name: {"$literal": value} for name, value in fields.items()}
+    # A new version, so that a clone of this clone that was laid out before is planned anew.
+    return [{"$set": {**literal, "updatedAt": "$$NOW", "version": {"$toLong": "$$NOW"}}}]
+
+
+def components_update(text: str) -> Document:
+    """What is written to a components document."""
+    return _set({"components": text})
+
+
+def _write(store: Store, clone_id: DocId, page: PageChange, session: ClientSession) -> Outcome:
+    # The funnel first: what a pass does with a clone that it holds is no edit of its users.
+    _hold(store, clone_id, session)
+    outcome = _standing(store, page, session)
+    if outcome != "written":
+        session.abort_transaction()
+        return outcome
+    _insert_missing(store.forms, page.forms, session)
+    for change in page.components:
+        store.components.update_one({"_id": change.document_id}, components_update(change.new), session=session)
+    update = step_update(page, None if page.html is None else page.html.new)
+    store.steps.update_one({"_id": page.step_id}, update, session=session)
+    return "written"
+
+
+def _standing(store: Store, page: PageChange, session: ClientSession) -> Outcome:
+    """``written``: the page is as it was read, and may be."""
+    step = store.steps.find_one({"_id": page.step_id}, dict.fromkeys(_AT_REST, 1), session=session)
+    if step is None:
+        return "gone"
+    if any(step.get(flag) is True for flag in _AT_REST):
+        return "taken"
     # The texts are compared by a query before the update, not in its filter: both texts of a page of 8 MB and more do
     # not fit into one command. An edit between the two is a write conflict.
-    html = {} if page.html is None else {"raw_html": page.html.old}
-    expected = [(store.steps, {"_id": page.step_id, **html, **_AT_REST})]
-    expected += [
+    expected: list[tuple[Collection[Document], Document]] = [
         (store.components, {"_id": change.document_id, "components": change.old}) for change in page.components
     ]
-    if any(collection.find_one(query, {"_id": 1}, session=session) is None for collection, query in expected):
-        return Committed("edited")
-    _hold(store, clone_id, session)
-    forms_made = _insert_missing(store.forms, page.forms, session)
-    for change in page.components:
-        store.components.update_one({"_id": change.document_id}, _set({"components": change.new}), session=session)
-    fields: dict[str, Any] = {} if page.html is None else {"raw_html": page.html.new}
-    fields |= {f"clone.proof.{name}": value for name, value in page.proof.items()}
-    # A new version, so that a clone of this clone that was laid out before is planned anew.
-    literal = {name: {"$literal": value} for name, value in fields.items()}
-    written = [{"$set": {**literal, "updatedAt": "$$NOW", "version": {"$toLong": "$$NOW"}}}]
-    store.steps.update_one({"_id": page.step_id}, written, session=session)
-    return Committed("written", forms_made)
+    if page.html is not None:
+        expected.append((store.steps, {"_id": page.step_id, "raw_html": page.html.old}))
+    same = all(collection.find_one(query, {"_id": 1}, session=session) for collection, query in expected)
+    return "written" if same else "edited"
 
 
 def _hold(store: Store, clone_id: DocId, session: ClientSession) -> None:
     """Make the funnel this transaction's own: a claim at the same time is a write conflict for one of the two."""
-    funnel = store.funnels.update_one({"_id": clone_id, **_AT_REST}, _set({}), session=session)
-    if funnel.matched_count != 1:
-        raise ClaimLost(f"funnel {clone_id} was asked for again, or is gone")
+    held = store.funnels.update_one({"_id": clone_id, **_AT_REST}, _set({}), session=session)
+    if held.matched_count != 1:
+        there = store.funnels.find_one({"_id": clone_id}, {"_id": 1}, session=session)
+        raise ClaimLost(f"funnel {clone_id} was asked for again" if there else f"funnel {clone_id} is gone")
 
 
-def _insert_missing(collection: Collection[Document], documents: Sequence[Document], session: ClientSession) -> int:
+def _insert_missing(collection: Collection[Document], documents: Sequence[Document], session: ClientSession) -> None:
     """Insert those whose ``_id`` is not there; the funnel is held, so nobody else makes them meanwhile."""
     if not documents:
-        return 0
+        return
     ids = [document["_id"] for document in documents]
     there = {found["_id"] for found in collection.find({"_id": {"$in": ids}}, {"_id": 1}, session=session)}
     missing = [document for document in documents if document["_id"] not in there]
     if missing:
         collection.insert_many(missing, session=session)
-    return len(missing)
 
 
-def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
-    dated: dict[str, Any] = {"$currentDate": {"updatedAt": True}}
+def _set(fields: Mapping[str, Any]) -> Document:
+    dated: Document = {"$currentDate": {"updatedAt": True}}
     return {"$set": dict(fields), **dated} if fields else dated

@@ -109,7 +109,7 @@ def read_parent_account(store: Store, account_id: DocId) -> DocId:
 
 def read_chat_token(store: Store, domain: str) -> str | None:
     """The chat token of ``domain``; None where there is none, or an empty one."""
-    with translated(f"chat token of {domain!r}"):
+    with translated(f"support_tokens of domain {domain!r}"):
         found = store.db["support_tokens"].find_one({"domain": domain}, {"token": 1})
     token = None if found is None else found.get("token")
     return token if isinstance(token, str) and token else None

@@ -13,10 +13,11 @@ Effects come in an order that is safe to break off anywhere: an object, its reco
 its forms in the same transaction. Every identity is derived, so a run after a broken one makes what that would have.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.errors import ClaimLost
+from engine.core.errors import ClaimLost, CloneError
 from engine.core.model import DocId
 from engine.edges.mongo.client import Store
 from engine.edges.s3 import Objects
@@ -24,7 +25,7 @@ from engine.flow.copier import Copier
 from engine.settings import Settings
 from engine.upkeep.repair.images import ImageMover
 from engine.upkeep.repair.page import Mended, mend_page
-from engine.upkeep.repair.report import CopiedForm, PageReport, Repair
+from engine.upkeep.repair.report import BrokenOff, CopiedForm, PageReport, Repair
 from engine.upkeep.repair.survey import Survey, survey
 
 __all__ = ["Repair", "repair"]
@@ -51,33 +52,52 @@ def repair(
         dry_run: Write nothing, and tell what would be done.
         watch: Hears (pages done, pages in all).
 
+    Returns:
+        What was done. Where a server failed after the first page was begun, what was done until then, and
+        ``broken_off``: the page that it names may be written or not, and a run after it ends what was begun.
+
     Raises:
         PermanentError: The clone is asked for or in work, or its original is gone; nothing was written.
-        StoreUnavailable: MongoDB is away; trying again may help.
-        ObjectStoreUnavailable: S3 is; trying again may help.
-        AccessDenied: The credentials or rights do not suffice.
+        StoreUnavailable: MongoDB was away before any page was begun; nothing was written.
+        AccessDenied: The credentials or rights did not suffice; nothing was written.
     """
     surveyed = survey(store, clone, copier, settings)
     mover = ImageMover(surveyed, objects, settings.s3, dry_run=dry_run)
-    pages: list[PageReport] = []
-    forms: dict[CopiedForm, None] = {}
-    problems: list[str] = []
-    for step_id, mended in _mended(surveyed, mover, watch, dry_run=dry_run):
-        problems += mended.problems
-        forms.update(dict.fromkeys(mended.forms))
-        if mended.moves:
-            pages.append(PageReport(step_id, mended.moves))
-    return Repair(clone["_id"], dry_run, pages, mover.copied, list(forms), problems)
+    done = _Done()
+    broken_off = done.run(surveyed, mover, watch or _nobody, dry_run=dry_run)
+    return Repair(clone["_id"], dry_run, done.pages, mover.copied, list(done.forms), done.problems, broken_off)
 
 
-def _mended(
-    surveyed: Survey, mover: ImageMover, watch: Callable[[int, int], None] | None, *, dry_run: bool
-) -> Iterator[tuple[DocId, Mended]]:
-    for done, step_id in enumerate(surveyed.step_ids, start=1):
-        try:
-            yield step_id, mend_page(surveyed, mover, step_id, dry_run=dry_run)
-        except ClaimLost as error:
-            yield step_id, Mended(problems=[f"{error}: stopped there"])
-            return
-        if watch is not None:
+def _nobody(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(slots=True)
+class _Done:
+    """What was done so far."""
+
+    pages: list[PageReport] = field(default_factory=list)
+    forms: dict[CopiedForm, None] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def run(
+        self, surveyed: Survey, mover: ImageMover, watch: Callable[[int, int], None], *, dry_run: bool
+    ) -> BrokenOff | None:
+        """Mend the pages in their order; returns what broke it off."""
+        for done, step_id in enumerate(surveyed.step_ids, start=1):
+            try:
+                self._add(step_id, mend_page(surveyed, mover, step_id, dry_run=dry_run))
+            except ClaimLost as error:
+                self.problems.append(f"{error}: stopped there")
+                return None
+            except CloneError as error:
+                # What is written stays written: who ran it must hear of it, too.
+                return BrokenOff(step_id, error)
             watch(done, len(surveyed.step_ids))
+        return None
+
+    def _add(self, step_id: DocId, mended: Mended) -> None:
+        self.problems += mended.problems
+        self.forms.update(dict.fromkeys(mended.forms))
+        if mended.moves:
+            self.pages.append(PageReport(step_id, mended.moves))

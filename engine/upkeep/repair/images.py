@@ -9,8 +9,8 @@ from engine.core.errors import AccessDenied, PermanentError
 from engine.core.model import DocId, Failure, ImageWork
 from engine.edges.mongo import repair as edge
 from engine.edges.s3 import ObjectHead, Objects
-from engine.flow.image_plan import plan_images
-from engine.flow.images import copy_images
+from engine.flow.image_plan import bucket_of, plan_images
+from engine.flow.images import copy_objects
 from engine.settings import S3Settings
 from engine.upkeep.repair.report import CopiedImage
 from engine.upkeep.repair.survey import Survey
@@ -124,7 +124,8 @@ class ImageMover:
         if self._dry_run:
             self._tell(works)
             return
-        copied = copy_images(self._survey.context, works)
+        copied, late = copy_objects(self._survey.context, works)
+        self._tell(copied.done)
         done = [places[work.key] for work in copied.done]
         edge.record_images(
             self._survey.context.store,
@@ -132,7 +133,8 @@ class ImageMover:
             [{**place.record, "uploaded": True} for place in done if place.record],
             [place.work.record_id for place in done if place.work and not place.record],
         )
-        self._tell(copied.done)
+        if late is not None:
+            raise late
         reasons = {work.key: reason for work, reason in copied.failed}
         for text in texts:
             if self._places[text].key in reasons:
@@ -157,6 +159,4 @@ class ImageMover:
             raise PermanentError(str(error)) from error
 
     def _bucket(self, record: Document) -> str:
-        additional = record.get("additionalInfo")
-        bucket = additional.get("Bucket") if isinstance(additional, dict) else None
-        return bucket if isinstance(bucket, str) and bucket else self._settings.bucket
+        return bucket_of(record) or self._settings.bucket

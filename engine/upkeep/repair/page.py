@@ -10,6 +10,8 @@ from engine.core.model import DocId, Failure, Identity
 from engine.core.references import Reference
 from engine.core.rewrite import rewrite
 from engine.edges.mongo import repair as edge
+from engine.edges.mongo.repair_reads import StoredPage, read_page
+from engine.edges.mongo.repair_sizes import oversized
 from engine.flow.chat import gather_chat
 from engine.flow.forms import gather_forms
 from engine.flow.page import Page, fingerprint
@@ -19,8 +21,13 @@ from engine.upkeep.repair.survey import Survey
 
 Document = dict[str, Any]
 
-EDITED = "edited meanwhile: run it again"
 UNFINISHED = "not finished: there is nothing to mend yet"
+UNWRITTEN: Mapping[edge.Outcome, str] = {
+    "edited": "edited meanwhile: run it again",
+    "taken": "asked for or in work by now: it is mended when that is done",
+    "gone": "deleted meanwhile: there is nothing to mend",
+}
+TOO_LARGE = "over the 16 MB that a document holds: nothing of the page is mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,8 @@ class _Gathered:
 
 def mend_page(survey: Survey, mover: ImageMover, step_id: DocId, *, dry_run: bool) -> Mended:
     """Move every reference to the original that stands on a page of the clone. Safe to repeat; errors as ``repair``."""
-    page = edge.read_page(survey.context.store, step_id)
+    store = survey.context.store
+    page = read_page(store, step_id)
     if page is None:
         return Mended()
     if not page.at_rest:
@@ -55,16 +63,24 @@ def mend_page(survey: Survey, mover: ImageMover, step_id: DocId, *, dry_run: boo
     }
     moves = _moves(found, gathered.replacements)
     forms = [CopiedForm(_source(form, gathered), form["form_secret_id"]) for form in gathered.new_forms]
-    if dry_run or all(old == text for old, text in new.items()):
+    if all(old == text for old, text in new.items()):
         return Mended(moves, forms, problems)
-    try:
-        change = _change(page, new, gathered.new_forms)
-        committed = edge.commit(survey.context.store, survey.claim.funnel_id, change)
-    except DocumentTooLarge as error:
-        return Mended(problems=[*problems, str(error)])
-    if committed.outcome == "edited":
-        return Mended(problems=[*problems, f"step {step_id}: {EDITED}"])
+    unwritten = _commit(survey, _change(page, new, gathered.new_forms), dry_run=dry_run)
+    if unwritten:
+        return Mended(problems=[*problems, *(f"step {step_id}: {reason}" for reason in unwritten)])
     return Mended(moves, forms, problems)
+
+
+def _commit(survey: Survey, change: edge.PageChange, *, dry_run: bool) -> list[str]:
+    """Write a page, or in a dry run foresee whether it could be written; returns why it was not, or could not be."""
+    store = survey.context.store
+    if dry_run:
+        return [f"{name}: {TOO_LARGE}" for name in oversized(store, change)]
+    try:
+        outcome = edge.commit(store, survey.claim.funnel_id, change)
+    except DocumentTooLarge as error:
+        return [f"{name}: {TOO_LARGE}" for name in oversized(store, change)] or [str(error)]
+    return [] if outcome == "written" else [UNWRITTEN[outcome]]
 
 
 def _gather(survey: Survey, mover: ImageMover, references: Sequence[Reference]) -> _Gathered:
@@ -99,7 +115,7 @@ def _gather(survey: Survey, mover: ImageMover, references: Sequence[Reference]) 
     )
 
 
-def _unreadable(page: edge.StoredPage) -> Iterator[str]:
+def _unreadable(page: StoredPage) -> Iterator[str]:
     if page.html is not None and not isinstance(page.html, str):
         yield f"raw_html is {type(page.html).__name__}, neither text nor null"
     for document_id, text in page.components:
@@ -126,7 +142,7 @@ def _source(form: Document, gathered: _Gathered) -> str:
     )
 
 
-def _change(page: edge.StoredPage, new: Mapping[str, str], new_forms: Sequence[Document]) -> edge.PageChange:
+def _change(page: StoredPage, new: Mapping[str, str], new_forms: Sequence[Document]) -> edge.PageChange:
     changed = [
         edge.Change(document_id, text, new[text])
         for document_id, text in page.components

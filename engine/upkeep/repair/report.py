@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.core.errors import CloneError
 from engine.core.model import ReferenceKind
 
 
@@ -55,6 +56,17 @@ class CopiedForm:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """The page that was in hand when a server failed, and how it failed."""
+
+    step_id: Any
+    error: CloneError
+
+    def __str__(self) -> str:
+        return f"step {self.step_id}: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
 class Repair:
     """Everything; of a dry run, everything that would be done."""
 
@@ -65,14 +77,16 @@ class Repair:
     forms: Sequence[CopiedForm]
     problems: Sequence[str]
     """What is wrong still, a sentence each."""
+    broken_off: BrokenOff | None = None
+    """What ended it before its end: all else tells what was done until then."""
 
     @property
     def whole(self) -> bool:
         """All that was wrong is mended, or would be."""
-        return not self.problems
+        return not self.problems and self.broken_off is None
 
     def document(self) -> dict[str, Any]:
-        """One JSON document; the same keys whether it is a dry run or not."""
+        """One JSON document; the same keys whether it is a dry run or not, and ``error`` where it broke off."""
         return {
             "clone": str(self.clone_id),
             "dry_run": self.dry_run,
@@ -86,4 +100,5 @@ class Repair:
             "images": [{"from": image.source, "to": image.target, "bytes": image.bytes} for image in self.images],
             "forms": [{"from": form.source, "to": form.target} for form in self.forms],
             "problems": list(self.problems),
+            **({} if self.broken_off is None else {"error": str(self.broken_off)}),
         }

@@ -1,6 +1,6 @@
 """What a clone may still have of its original, and what it has of its own: read once, before any page is looked at."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,11 +9,12 @@ from engine.core.errors import PermanentError
 from engine.core.identity import text_of
 from engine.core.model import Claim, DocId, FunnelPlan, Identity
 from engine.core.references import ReferenceFinder
-from engine.edges.mongo import repair as edge
+from engine.edges.mongo import repair_reads as edge
 from engine.edges.mongo import structure
 from engine.edges.mongo.client import Store
 from engine.flow.context import FunnelContext
 from engine.flow.copier import Copier
+from engine.flow.image_plan import bucket_of
 from engine.flow.layout import chat_setting
 from engine.settings import Settings
 from engine.upkeep.repair.chat import ChatKeys
@@ -95,7 +96,7 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
         images={},
     )
     parent_account = structure.read_parent_account(store, claim.account_id)
-    known_keys = ChatKeys(plan.chat, chat_keys, partial(edge.tokens_among, store))
+    known_keys = ChatKeys(plan.chat, chat_keys, partial(edge.tokens_among, store, claim.funnel_id))
     return Survey(context, plan.step_ids, lost_ids, pictures, parent_account, frozenset(forms), known_keys)
 
 
@@ -103,7 +104,7 @@ def _finder(ids: Iterable[str], pictures: Pictures, bucket: str, forms: Iterable
     # The clone's own keys are looked for, too, and stay: the file name in one may hold an old id or key within.
     keys = dict.fromkeys((*pictures.sources, *pictures.own))
     records = (*pictures.originals.values(), *pictures.own.values())
-    return ReferenceFinder(ids, keys, {bucket, *_buckets(records)}, forms)
+    return ReferenceFinder(ids, keys, {bucket, *filter(None, map(bucket_of, records))}, forms)
 
 
 def _original_of(store: Store, clone: Document) -> Document:
@@ -166,14 +167,6 @@ def _pictures(originals: list[Document], records: list[Document], claim: Claim, 
 
 def _is_key(value: object) -> bool:
     return isinstance(value, str) and value != ""
-
-
-def _buckets(records: tuple[Document, ...]) -> Iterator[str]:
-    for record in records:
-        additional = record.get("additionalInfo")
-        bucket = additional.get("Bucket") if isinstance(additional, Mapping) else None
-        if isinstance(bucket, str) and bucket:
-            yield bucket
 
 
 def _of_pages(store: Store, step_ids: list[DocId]) -> tuple[set[str], set[str]]:
