@@ -165,6 +165,39 @@ def test_b15_a_form_that_a_page_of_the_clone_only_mentions_is_moved_there_too(sc
     assert scene.db["forms"].count_documents({"form_secret_id": new}) == 1
 
 
+_EMBEDS = "<iframe src='/userform/{}'></iframe>"
+
+
+@pytest.mark.parametrize(
+    ("original", "clone"),
+    [
+        (_EMBEDS, "<i data-form='{}'>"),
+        ("<p>theirs</p>" + _EMBEDS, "<p>ours</p>" + _EMBEDS),
+        (_EMBEDS, "<p>ours</p><i data-form='%7B{}%7D'>"),
+    ],
+    ids=["only mentioned", "embedded behind an edit", "mentioned behind an edit, encoded"],
+)
+@pytest.mark.parametrize("added", [False, True], ids=["on a page of the original", "on a page of its users"])
+def test_b15_a_form_that_a_repair_copies_is_no_orphan(
+    scene: OldScene, original: str, clone: str, *, added: bool
+) -> None:
+    secret = str(uuid4())
+    new = form_secret_id(scene.clone_id, secret)
+    scene.db["forms"].insert_one({"form_secret_id": secret, "form_name": "Embedded by the original"})
+    page = {"_id": scene.original_step(0)["_id"]}
+    scene.db["funnel.step"].update_one(page, {"$set": {"raw_html": original.format(secret)}})
+    scene.write(0, "" if added else clone.format(secret))
+    if added:
+        scene.db["funnel.step"].insert_one({"funnel_id": scene.clone_id, "raw_html": clone.format(secret)})
+    scene.repair()
+    assert clone.format(new) in scene.texts()
+    assert "form_orphan" not in scene.kinds()
+    assert "reference_left" not in scene.kinds()
+    scene.write(0, "")
+    scene.db["funnel.step"].delete_many({"funnel_id": scene.clone_id, "original_step_id": None})
+    assert "form_orphan" in scene.kinds()
+
+
 def test_a_form_of_the_clone_that_the_original_embeds_too_is_the_clones(scene: OldScene) -> None:
     secret = str(uuid4())
     scene.db["forms"].insert_one({"form_secret_id": secret, "clone": {"funnel_id": scene.clone_id}})

@@ -1,8 +1,10 @@
 """Checks the forms of a clone: one copy for each form that its pages embed, the same fields (B15, D11)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from engine.upkeep.invariants.decoding import Layer
+from engine.upkeep.invariants.finding import Finder
 from engine.upkeep.invariants.marks import check_mark
 from engine.upkeep.invariants.records import (
     FORMS,
@@ -11,9 +13,12 @@ from engine.upkeep.invariants.records import (
     edited_since,
     many,
     place,
+    read_components,
+    read_text,
     same,
     sub_document,
 )
+from engine.upkeep.invariants.references import form_references
 from engine.upkeep.invariants.violations import Findings
 
 _OWN = frozenset({"_id", "form_secret_id", "account_id", "createdAt", "updatedAt", "clone"})
@@ -37,9 +42,26 @@ def check_forms(
         originals = many(database, FORMS, {"form_secret_id": secret})
         for copy in copies:
             _check_copy(database, clone, originals, copy, findings)
-    embedded = {copy for copies in forms.values() for copy in copies} | set(unproved)
-    for form in many(database, FORMS, {"clone.funnel_id": clone.id}):
-        findings.unless(form.get("form_secret_id") in embedded, "form_orphan", place(FORMS, form), "no page embeds it")
+    known = {copy for copies in forms.values() for copy in copies} | set(unproved)
+    made = many(database, FORMS, {"clone.funnel_id": clone.id})
+    unknown = [form for form in made if form.get("form_secret_id") not in known]
+    # What a user has edited is compared no further: what stands behind it is looked for here.
+    standing = _standing(database, clone, [str(form.get("form_secret_id")) for form in unknown])
+    for form in unknown:
+        used = form.get("form_secret_id") in standing
+        findings.unless(used, "form_orphan", place(FORMS, form), "no page embeds or mentions it")
+
+
+def _standing(database: Any, clone: Structure, secret_ids: Sequence[str]) -> set[str]:
+    """Those of the forms that stand on any page of the clone, in any encoding, those of its users included."""
+    standing: set[str] = set()
+    finder = Finder(form_references(secret_ids))
+    for step in clone.steps if secret_ids else ():
+        trees = read_components(database, step["_id"])
+        for text in (read_text(database, step["_id"]), *(tree.get("components") for tree in trees)):
+            for layer in Layer(text).stack if isinstance(text, str) else ():
+                standing.update(found.reference.text for found in finder.look(layer.text) if not found.optional)
+    return standing
 
 
 def _check_copy(

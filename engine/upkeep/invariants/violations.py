@@ -32,7 +32,7 @@ Kind = Literal[
     "form_missing",  # a page embeds a form that does not exist
     "form_twice",  # a form of the original has several copies
     "form_field",  # a field of the copy is not what it should be
-    "form_orphan",  # a copy that no page embeds
+    "form_orphan",  # a copy that no page embeds or mentions
     "image_missing",  # an image of the original has no record in the clone
     "image_twice",  # it has several, or two images share a key
     "image_field",  # a field of the record is not what it should be
