@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from engine.cli.command import (
@@ -18,6 +17,7 @@ from engine.cli.command import (
     stderr_console,
     stdout_console,
 )
+from engine.cli.part_progress import PartProgress
 from engine.cli.services import check_services
 from engine.core.errors import TransientError
 from engine.edges.mongo import requests
@@ -71,10 +71,7 @@ def _mended(store: Store, settings: "Settings", funnel: dict[str, Any], *, dry_r
     from engine.edges.s3 import InProcessCopier, Objects  # noqa: PLC0415
     from engine.upkeep.repair import repair as mend  # noqa: PLC0415
 
-    console = stderr_console()
-    columns = (TextColumn("repair"), BarColumn(), MofNCompleteColumn(), TextColumn("pages"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("repair", total=None)
+    with PartProgress(stderr_console()) as progress:
         return mend(
             store,
             Objects(settings.s3),
@@ -82,7 +79,7 @@ def _mended(store: Store, settings: "Settings", funnel: dict[str, Any], *, dry_r
             funnel,
             settings,
             dry_run=dry_run,
-            watch=lambda pages, total: progress.update(bar, completed=pages, total=total),
+            watch=lambda pages, total: progress.show("pages", pages, total),
         )
 
 
