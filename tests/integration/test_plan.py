@@ -14,15 +14,14 @@ import pytest
 from bson import ObjectId
 
 from engine.core import spellings
-from engine.core.errors import PlanOutdated
 from engine.core.model import ImageWork
-from engine.edges.mongo.client import Store, open_store
+from engine.edges.mongo.client import MOST_DOCUMENT_BYTES, Store, open_store
 from engine.edges.s3 import Objects
 from engine.settings import ChatSettings, CopySettings, S3Settings, Settings, StepSettings
 from engine.upkeep.invariants import examine
 from engine.upkeep.plan import ClonePlan, Kind, plan_clone
 from engine.upkeep.plan.costs import FunnelUse, PageUse, copy_requests, funnel_commands, page_commands
-from engine.upkeep.plan.limits import MOST_BYTES, NEAR_BYTES
+from engine.upkeep.plan.limits import NEAR_BYTES, OWN_BYTES
 from engine.upkeep.plan.objects import Seen
 from tests.command_count import Commands
 from tests.funnels import build_funnel, request_clone
@@ -57,9 +56,15 @@ class Original:
     def __init__(self, store: Store, s3: Any, settings: Settings, **size: Any) -> None:
         self.store, self.db, self.s3, self.settings = store, store.db, s3, settings
         self.id: Any = build_funnel(store.db, s3, settings.s3.bucket, **size)
+        self.meanwhile: Callable[[], object] | None = None
+        """Happens once objects were looked at, and no page was read yet."""
 
     def plan(self) -> ClonePlan:
-        planned = plan_clone(self.store, Objects(self.settings.s3), self.settings, self.id)
+        def watch(part: str, done: int, total: int) -> None:
+            if self.meanwhile is not None and (part, done) == ("objects", total):
+                self.meanwhile()
+
+        planned = plan_clone(self.store, Objects(self.settings.s3), self.settings, self.id, watch)
         assert planned is not None
         return planned
 
@@ -213,13 +218,17 @@ def test_whoever_watches_hears_of_every_part(small: Original) -> None:
     assert stages == [*(("objects", n, 3) for n in (1, 2, 3)), *(("pages", n, 2) for n in (1, 2))]
 
 
-def test_a_page_that_is_edited_meanwhile_asks_for_another_try(small: Original) -> None:
-    def edit(part: str, _done: int, _total: int) -> None:
-        if part == "objects":
-            small.change("funnel.step", small.step(), version=1)
-
-    with pytest.raises(PlanOutdated, match=str(small.step()["_id"])):
-        plan_clone(small.store, Objects(small.settings.s3), small.settings, small.id, edit)
+@pytest.mark.parametrize("how", ["edited", "deleted"])
+def test_a_page_that_changes_meanwhile_is_told_and_the_others_are_planned(small: Original, how: str) -> None:
+    second = small.db["funnel.step"].find({"funnel_id": small.id}).sort("_id", 1)[1]["_id"]
+    small.change("funnel.step.components", small.one("funnel.step.components", step_id=second), components="{}")
+    small.change("funnel.step", {"_id": second}, raw_html=f"/funnel/{small.id}")
+    (_page_edited_meanwhile if how == "edited" else _page_deleted_meanwhile)(small)
+    planned = small.plan()
+    (problem,) = planned.problems
+    assert problem.detail == f"it was {how} while this was planned: plan again"
+    assert planned.references == {"id": {"raw": 1}}
+    assert len(planned.steps) == 2
 
 
 def test_a_plan_writes_nothing(full: Original) -> None:
@@ -311,7 +320,19 @@ def _page_too_large(original: Original) -> str:
     original.s3.put_object(Bucket=original.settings.s3.bucket, Key=key, Body=b"x")
     original.change("sites_images", record, key=key, fileName="n" * 200)
     references = f"{key} " * 4_000
-    return f"{original.add_to_page(references + 'x' * (MOST_BYTES - len(references) - 50_000))} raw_html"
+    return f"{original.add_to_page(references + 'x' * (MOST_DOCUMENT_BYTES - len(references) - 50_000))} raw_html"
+
+
+def _page_edited_meanwhile(original: Original) -> str:
+    step = original.step()
+    original.meanwhile = lambda: original.change("funnel.step", step, version=1)
+    return f"funnel.step/{step['_id']}"
+
+
+def _page_deleted_meanwhile(original: Original) -> str:
+    step = original.step()
+    original.meanwhile = lambda: original.db["funnel.step"].delete_one({"_id": step["_id"]})
+    return f"funnel.step/{step['_id']}"
 
 
 def _made_of_escapes(original: Original) -> str:
@@ -384,6 +405,8 @@ PROBLEMS: dict[str, tuple[Kind, Callable[[Original], str]]] = {
     "no components": ("components_missing", _components_missing),
     "components no text": ("components_not_text", _components_not_text),
     "html no text": ("html_not_text", _html_not_text),
+    "page edited meanwhile": ("page_changed", _page_edited_meanwhile),
+    "page deleted meanwhile": ("page_changed", _page_deleted_meanwhile),
     "page of escapes": ("references_given_up", _made_of_escapes),
     "page near the limit": ("page_near_limit", _page_near_limit),
     "components near the limit": ("page_near_limit", _components_near_limit),
@@ -425,8 +448,30 @@ def test_a_page_near_the_limit_says_how_near(small: Original) -> None:
     (problem,) = small.plan().problems
     told = re.search(r"will have (\d+) at most: ([\d.]+)% of the 16777216", problem.detail)
     assert told is not None
-    assert NEAR_BYTES < int(told[1]) < MOST_BYTES
-    assert float(told[2]) == pytest.approx(100 * int(told[1]) / MOST_BYTES, abs=0.1)
+    assert NEAR_BYTES < int(told[1]) < MOST_DOCUMENT_BYTES
+    assert float(told[2]) == pytest.approx(100 * int(told[1]) / MOST_DOCUMENT_BYTES, abs=0.1)
+
+
+def test_what_a_clone_does_not_take_over_counts_for_no_limit(small: Original) -> None:
+    step, filler = small.step(), "x" * (NEAR_BYTES - 200_000)
+    tree = small.one("funnel.step.components", step_id=step["_id"])
+    small.change("funnel.step", step, raw_html=filler, header_tracking_code="h" * 400_000, clone={"proof": filler[:9]})
+    small.change("funnel.step.components", tree, components=f'"{filler}"', errors=["e" * 400_000])
+    assert small.problems() == []
+
+
+def test_what_is_told_of_a_page_near_the_limit_is_what_its_clone_has_at_most(small: Original) -> None:
+    step = small.step()
+    small.change("funnel.step", step, raw_html="x" * NEAR_BYTES)
+    (problem,) = small.plan().problems
+    (told,) = re.findall(r"will have (\d+) at most", problem.detail)
+    request_clone(small.db, small.id)
+    workshop = Workshop(small.store, small.settings)
+    clone_id = workshop.clone()[0].claim.funnel_id
+    query = {"funnel_id": clone_id, "original_step_id": step["_id"]}
+    sizes = [{"$match": query}, {"$project": {"bytes": {"$bsonSize": "$$ROOT"}}}]
+    (made,) = small.db["funnel.step"].aggregate(sizes)
+    assert 0 <= int(told) - made["bytes"] < OWN_BYTES
 
 
 @pytest.mark.parametrize("chat", [{"chat": False}, {"domain": ""}])

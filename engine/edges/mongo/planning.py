@@ -18,30 +18,36 @@ class Measured:
     """UTF-8; 0 where the text is none."""
     document_bytes: int
     """BSON, the text included."""
+    passed_on_bytes: int
+    """BSON of the fields that a clone takes over: neither the text nor what is the clone's own."""
 
 
-NOTHING = Measured(0, 0)
+NOTHING = Measured(0, 0, 0)
 
 
-def measure_pages(store: Store, step_ids: Sequence[DocId]) -> dict[str, Measured]:
-    """``repr`` of a step's id -> its document and its HTML."""
-    fields = {"text": _bytes_of("$raw_html"), "document": {"$bsonSize": "$$ROOT"}}
-    with translated(f"sizes of {len(step_ids)} steps"):
-        found = store.steps.aggregate([{"$match": {"_id": {"$in": list(step_ids)}}}, {"$project": fields}])
-        return {repr(step["_id"]): Measured(step["text"], step["document"]) for step in found}
+def measure_pages(
+    store: Store, original_id: DocId, step_ids: Sequence[DocId], own: Sequence[str]
+) -> dict[str, Measured]:
+    """``repr`` of a step's id -> its document and its HTML; ``own``: fields that a clone does not take over."""
+    sizes = _sizes("raw_html", own)
+    with translated(f"{store.steps.name} of funnel {original_id}: sizes"):
+        found = store.steps.aggregate([{"$match": {"_id": {"$in": list(step_ids)}}}, {"$project": sizes}])
+        return {repr(step["_id"]): _measured(step) for step in found}
 
 
-def measure_components(store: Store, step_ids: Sequence[DocId]) -> dict[str, Measured]:
-    """``repr`` of a step's id -> its components document, the oldest where it has several."""
+def measure_components(
+    store: Store, original_id: DocId, step_ids: Sequence[DocId], own: Sequence[str]
+) -> dict[str, Measured]:
+    """``repr`` of a step's id -> its components document, the oldest where it has several; ``own`` as with pages."""
     # The oldest by a minimum: to sort, the server would hold all documents at once.
-    sizes = {"_id": "$_id", "text": _bytes_of("$components"), "document": {"$bsonSize": "$$ROOT"}}
+    sizes = {"_id": "$_id", **_sizes("components", own)}
     stages: list[Document] = [
         {"$match": {"step_id": {"$in": list(step_ids)}}},
         {"$group": {"_id": "$step_id", "oldest": {"$min": sizes}}},
     ]
-    with translated(f"sizes of the components of {len(step_ids)} steps"):
+    with translated(f"{store.components.name} of funnel {original_id}: sizes"):
         found = store.components.aggregate(stages)
-        return {repr(step["_id"]): Measured(step["oldest"]["text"], step["oldest"]["document"]) for step in found}
+        return {repr(step["_id"]): _measured(step["oldest"]) for step in found}
 
 
 def form_names(store: Store, secret_ids: Sequence[str]) -> dict[str, str]:
@@ -54,5 +60,16 @@ def form_names(store: Store, secret_ids: Sequence[str]) -> dict[str, str]:
         return {form["form_secret_id"]: str(form.get("form_name", "")) for form in found}
 
 
-def _bytes_of(field: str) -> Document:
-    return {"$cond": [{"$eq": [{"$type": field}, "string"]}, {"$strLenBytes": field}, 0]}
+def _sizes(text: str, own: Sequence[str]) -> Document:
+    field = f"${text}"
+    # A field that is not there is not in the second document either.
+    left = {"$bsonSize": {name: f"${name}" for name in (text, *own)}}
+    return {
+        "text": {"$cond": [{"$eq": [{"$type": field}, "string"]}, {"$strLenBytes": field}, 0]},
+        "document": {"$bsonSize": "$$ROOT"},
+        "passed_on": {"$subtract": [{"$bsonSize": "$$ROOT"}, left]},
+    }
+
+
+def _measured(sizes: Document) -> Measured:
+    return Measured(sizes["text"], sizes["document"], sizes["passed_on"])

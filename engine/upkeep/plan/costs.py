@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from engine.core.copying import byte_ranges, is_bucket_name, part_size_bytes
+from engine.edges.mongo.client import MOST_DOCUMENT_BYTES
 from engine.edges.mongo.form_places import MOST_FORM_PLACES, PLACE_BYTES
 from engine.edges.mongo.structure import BATCH_DOCUMENTS
 from engine.settings import CopySettings
@@ -16,8 +17,6 @@ from engine.upkeep.plan.objects import Seen
 
 FIRST_BATCH = 101
 """Documents: a cursor that reaches them asks once more."""
-MOST_BYTES = 16 * 1024**2
-"""Of a document, and of one batch of a cursor."""
 
 _CLAIM = 1
 _TRANSACTION = 3  # the fenced write, one more, the commit
@@ -55,7 +54,7 @@ class FunnelUse:
 
 def page_commands(page: PageUse) -> int:
     """Start, load, images told, forms found and made, commit."""
-    load = 1 + (page.text_bytes >= MOST_BYTES)
+    load = 1 + (page.text_bytes >= MOST_DOCUMENT_BYTES)
     forms = _cursor(page.forms + page.forms_found) if page.forms else 0
     return 1 + load + bool(page.images) + forms + bool(page.forms_found) + _TRANSACTION
 
@@ -78,7 +77,7 @@ def _layout(funnel: FunnelUse, steps: int) -> int:
 
 def _shared_forms(places: int) -> int:
     """Read the places, then ask which of their forms there are."""
-    full_batches = ceil(places * PLACE_BYTES / MOST_BYTES) if places >= FIRST_BATCH else 0
+    full_batches = ceil(places * PLACE_BYTES / MOST_DOCUMENT_BYTES) if places >= FIRST_BATCH else 0
     return 1 + full_batches + (_cursor(places) if places else 0)
 
 

@@ -18,7 +18,7 @@ from engine.flow.layout import foresee
 from engine.settings import Settings
 from engine.upkeep.plan.costs import FunnelUse, copy_requests, funnel_commands, page_commands
 from engine.upkeep.plan.forms import Forms
-from engine.upkeep.plan.limits import Sizes
+from engine.upkeep.plan.limits import OWN_OF_COMPONENTS, OWN_OF_STEPS, Sizes
 from engine.upkeep.plan.objects import Seen, look_at
 from engine.upkeep.plan.original import check_original, check_structure
 from engine.upkeep.plan.outside import Outside
@@ -50,8 +50,7 @@ def plan_clone(
         watch: Hears (part, how many are done, how many there are), from one thread.
 
     Raises:
-        StoreUnavailable, ObjectStoreUnavailable, PlanOutdated: Trying again may help.
-        OriginalStepMissing: A page was deleted meanwhile.
+        StoreUnavailable, ObjectStoreUnavailable: Trying again may help.
     """
     original = structure.read_funnel(store, original_id)
     if original is None:
@@ -86,12 +85,18 @@ def _survey(
     watch: Watch,
 ) -> PagesSurvey:
     context = FunnelContext.of(plan, store, _NoCopier(), settings.copy.deadline_seconds)
-    step_ids = [work.original_id for work in plan.steps]
+    original_id, step_ids = plan.claim.original_id, [work.original_id for work in plan.steps]
     survey = PagesSurvey(
         context=context,
-        images={Identity("image", s.image.source_key): s.image.key for s in seen if s.trouble is None},
+        moved={
+            **context.ids,
+            **{Identity("image", s.image.source_key): s.image.key for s in seen if s.trouble is None},
+        },
         forms=Forms(store, plan, problems),
-        sizes=Sizes(planning.measure_pages(store, step_ids), planning.measure_components(store, step_ids)),
+        sizes=Sizes(
+            planning.measure_pages(store, original_id, step_ids, OWN_OF_STEPS),
+            planning.measure_components(store, original_id, step_ids, OWN_OF_COMPONENTS),
+        ),
         outside=Outside.of(plan),
         staying=Staying.of(plan, [s.image.source_key for s in seen if s.trouble is not None], problems),
         problems=problems,

@@ -1,11 +1,11 @@
 """The forms that pages refer to: what each is named, on how many pages it stands, and what it becomes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.identity import form_secret_id, is_strong_id
-from engine.core.model import FunnelPlan, Identity
+from engine.core.model import FunnelPlan
 from engine.edges.mongo import planning
 from engine.edges.mongo.client import Store
 from engine.upkeep.plan.problems import Problems
@@ -24,8 +24,12 @@ class Forms:
     names: dict[str, str | None] = field(default_factory=dict)
     """None where there is no such form."""
 
-    def see(self, secrets: Iterable[str]) -> None:
-        """Count what a page refers to, each once, and look up what no page before has."""
+    def see(self, secrets: Iterable[str]) -> dict[str, str | None]:
+        """Count what a page refers to, each once, and look up what no page before has.
+
+        Returns:
+            What is new: ids in the original -> in the clone; None where there is no such form.
+        """
         seen = list(dict.fromkeys(secrets))
         self.pages.update(seen)
         new = [secret for secret in seen if secret not in self.names]
@@ -37,12 +41,8 @@ class Forms:
             elif not is_strong_id(secret):
                 detail = "the id is short: only behind userform/ it is replaced"
                 self.problems.add("weak_identity", f"forms/{secret}", detail)
-
-    def replacements(self) -> Mapping[Identity, str]:
-        """New ids of all that there are."""
         funnel_id = self.plan.claim.funnel_id
-        found = (secret for secret, name in self.names.items() if name is not None)
-        return {Identity("form", secret): form_secret_id(funnel_id, secret) for secret in found}
+        return {secret: form_secret_id(funnel_id, secret) if secret in names else None for secret in new}
 
     def lines(self) -> tuple[FormLine, ...]:
         """In the order of the pages."""

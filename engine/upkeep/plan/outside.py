@@ -40,9 +40,12 @@ class Outside:
         known = keys.union(plan.ids, plan.ids.values(), plan.forms)
         return cls(known, sorted({image.bucket for image in plan.images}))
 
-    def look_at(self, text: Sequence[Layer], work: StepWork, forms: Iterable[str]) -> None:
-        """Add what a text of a page refers to, in whatever encoding; ``forms``: ids, old and new, that are its own."""
+    def know(self, forms: Iterable[str]) -> None:
+        """Ids of forms, old and new, that are the funnel's or its clone's."""
         self.known.update(forms)
+
+    def look_at(self, text: Sequence[Layer], work: StepWork) -> None:
+        """Add what a text of a page refers to, in whatever encoding."""
         for reference in elsewhere(text[-1].text, self.known, self.buckets):
             self._found.setdefault(reference, {})[str(work.original_id)] = None
 

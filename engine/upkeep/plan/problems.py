@@ -7,6 +7,7 @@ Kind = Literal[
     "original_unfinished",  # it is itself being cloned: a clone of it waits
     "original_parked",  # it is itself a clone that failed: a clone of it fails
     "step_missing",  # `steps` lists a page that there is not
+    "page_changed",  # it was edited or deleted while it was planned: it is not counted
     "html_not_text",  # a page's raw_html is neither text nor null: the clone fails
     "components_missing",  # a page has no components document
     "components_not_text",  # its components are no text: the clone fails
