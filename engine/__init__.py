@@ -25,7 +25,7 @@ Around it:
 - ``cluster/submit``  a pass as a Ray job: submitted, followed, read back; ``jobs/`` at the top is what Ray then runs
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store
-- ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``errors``)
+- ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``backpressure``)
 - ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests; ``local/keeper`` leaves them running
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
   - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing

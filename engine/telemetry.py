@@ -53,6 +53,8 @@ class Event(StrEnum):
     """A step's forms are copied."""
     CHAT_REPLACED = "chat replaced"
     """A step's chat key is the clone's."""
+    COPIES_SLOWED = "copies slowed"
+    """The store asks for fewer copies at once; told now and then, however often it does."""
     STEP_DONE = "step done"
     """A step is committed."""
     TASK_FAILED = "task failed"
@@ -76,7 +78,7 @@ _LEVELS: Mapping[Event, int] = {
     **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.TASK_FAILED), logging.WARNING),
-    Event.SOURCE_DELETED: logging.WARNING,
+    **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED), logging.WARNING),
 }
 """What is told above or below INFO."""
 

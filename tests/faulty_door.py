@@ -42,6 +42,10 @@ class Door:
     """Called before a request is passed on."""
     is_open: Event = field(default_factory=Event)
     """While it is not set, PUTs wait."""
+    takes: int | None = None
+    """PUTs at once; what is more is answered with SlowDown."""
+    under_way: int = 0
+    """PUTs that are held or passed on."""
     lock: Lock = field(default_factory=Lock)
 
     def puts(self) -> list[Seen]:
@@ -53,7 +57,14 @@ class Door:
             self.seen.append(seen)
             if seen.method == "PUT" and self.faults and self.faults[0].target_has in seen.target:
                 return self.faults.popleft()
+            if seen.method == "PUT" and self.takes is not None and self.under_way >= self.takes:
+                return Fault(503, "SlowDown")
+            self.under_way += seen.method == "PUT"
         return None
+
+    def passed(self, seen: Seen) -> None:
+        with self.lock:
+            self.under_way -= seen.method == "PUT"
 
 
 class _Server(ThreadingHTTPServer):
@@ -79,11 +90,15 @@ class _Passage(BaseHTTPRequestHandler):
         if fault is not None:
             self._answer(fault)
             return
-        if self.command == "PUT":
-            door.is_open.wait()
-        if door.before is not None:
-            door.before(seen)
-        self._forward(body)
+        try:
+            if self.command == "PUT":
+                door.is_open.wait()
+            if door.before is not None:
+                door.before(seen)
+            answer = self._forward(body)
+        finally:
+            door.passed(seen)
+        self._send(*answer)
 
     def _answer(self, fault: Fault) -> None:
         if fault.status is None:
@@ -92,7 +107,7 @@ class _Passage(BaseHTTPRequestHandler):
         content = ERROR.format(fault.code).encode() if fault.code else b""
         self._send(fault.status, {"Content-Length": str(len(content))}, content)
 
-    def _forward(self, body: bytes) -> None:
+    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         server = HTTPConnection(self.server.behind)
         # Host stays the door's: it is part of what the client signed.
         server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -104,7 +119,7 @@ class _Passage(BaseHTTPRequestHandler):
         server.close()
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_CONNECTION}
         length = answer.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
-        self._send(answer.status, {**headers, "Content-Length": length}, content)
+        return answer.status, {**headers, "Content-Length": length}, content
 
     def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response_only(status)

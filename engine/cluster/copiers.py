@@ -9,12 +9,15 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
+from engine import telemetry
+from engine.cluster.tally import CopyCounts
+from engine.core.backpressure import Limit
 from engine.core.copying import actor_of
 from engine.core.errors import CloneError
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.core.policy import backoff_s
 from engine.edges.s3 import JoiningCopier, ObjectCopier
-from engine.edges.s3.copier import LATE
+from engine.edges.s3.turns import LATE
 from engine.settings import CopySettings, S3Settings, Settings
 
 BACKOFF_S = 0.1
@@ -27,11 +30,15 @@ Placed = tuple[int, CopyOrder]
 
 
 class CopyActor:
-    """A copier for every task of a pass. As a Ray actor it is asyncio: many batches wait, few threads copy."""
+    """A copier for every task of a pass. As a Ray actor it is asyncio: many batches wait, few threads copy.
+
+    Its limit of requests in flight is its own share of the store: what one actor hears, another one soon hears, too.
+    """
 
     def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
         """Nothing is connected yet."""
-        self._joining = JoiningCopier(ObjectCopier(settings, copy), copy.concurrency)
+        telemetry.configure()
+        self._joining = JoiningCopier(ObjectCopier(settings, copy), Limit.full(copy.concurrency))
         self._calls = 0
 
     async def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
@@ -61,9 +68,10 @@ class CopyActor:
         """Copies sent to S3 since this actor last started, each try counted."""
         return self._joining.issued()
 
-    async def counts(self) -> tuple[int, int]:
-        """(copies sent to S3, batches asked for) since this actor last started."""
-        return self._joining.issued(), self._calls
+    async def counts(self) -> CopyCounts:
+        """What this actor did since it last started."""
+        limit = self._joining.limit
+        return CopyCounts(self._joining.issued(), self._calls, limit.lowest, limit.allowed, limit.cuts)
 
 
 class ActorPoolCopier:

@@ -72,7 +72,7 @@ class Driver:
             state = run.run(lease.turn)
         finally:
             heartbeat.stop()
-            run.state.tally.copies_issued, run.state.tally.copy_calls = launcher.copies_counted()
+            run.state.tally.see_actors(launcher.copies_counted())
             launcher.stop()
             figures = run.state.tally.as_document()
             self._close(store, pass_id, state, figures)

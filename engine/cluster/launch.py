@@ -7,6 +7,7 @@ from ray.exceptions import RayError
 
 from engine.cluster import tasks
 from engine.cluster.copiers import start_copy_actors
+from engine.cluster.tally import CopyCounts
 from engine.core.model import Claim, StepWork
 from engine.settings import Settings
 
@@ -56,14 +57,14 @@ class Launcher:
         for actor in self._actors:
             actor.forget.remote(scope)
 
-    def copies_counted(self) -> tuple[int, int]:
-        """(copy requests that the actors sent to S3, calls that they got) in this pass; zeros where one is gone."""
+    def copies_counted(self) -> list[CopyCounts]:
+        """What each copy actor did in this pass; nothing where one is gone."""
         counts = [actor.counts.remote() for actor in self._actors]
         try:
-            answers: list[tuple[int, int]] = ray.get(counts, timeout=COUNT_TIMEOUT_S)
+            answers: list[CopyCounts] = ray.get(counts, timeout=COUNT_TIMEOUT_S)
         except RayError:
-            return 0, 0
-        return sum(issued for issued, _ in answers), sum(calls for _, calls in answers)
+            return []
+        return answers
 
     def stop(self) -> None:
         """End the copy actors."""

@@ -2,9 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.core.model import FinishResult, StepResult
+
+
+class CopyCounts(NamedTuple):
+    """What a copy actor did since it last started."""
+
+    issued: int
+    """Requests to S3, each try counted."""
+    calls: int
+    lowest_limit: int
+    """The least that were ever allowed at once."""
+    limit: int
+    """What is allowed now."""
+    cuts: int
+    """How often the limit was halved."""
 
 
 @dataclass
@@ -27,6 +41,12 @@ class Tally:
     """Requests to S3: as many as images, where no try failed."""
     copy_calls: int = 0
     """Calls to copy actors: one a step and actor at most."""
+    copy_limit_lowest: int = 0
+    """Requests that the actor which was allowed the fewest at once was allowed; of ``copy.concurrency``."""
+    copy_limit_last: int = 0
+    """The same at the end."""
+    copy_cuts: int = 0
+    """How often S3 asked an actor for less."""
     seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -42,6 +62,14 @@ class Tally:
         """Images were copied; each is to be counted once, however many pages show it."""
         self.images += len(sizes)
         self.bytes += sum(sizes)
+
+    def see_actors(self, counts: Sequence[CopyCounts]) -> None:
+        """What the copy actors counted, all of them; nothing where they cannot tell."""
+        self.copies_issued = sum(actor.issued for actor in counts)
+        self.copy_calls = sum(actor.calls for actor in counts)
+        self.copy_limit_lowest = min((actor.lowest_limit for actor in counts), default=0)
+        self.copy_limit_last = min((actor.limit for actor in counts), default=0)
+        self.copy_cuts = sum(actor.cuts for actor in counts)
 
     def add_finish(self, funnel_id: Any, result: FinishResult) -> None:
         """A funnel is completed."""

@@ -5,7 +5,8 @@
     CloneError                      says what could not be done, and for which document, object or key
       TransientError                trying again may help
         StoreUnavailable            MongoDB away, stepping down, in conflict, too slow
-        ObjectStoreUnavailable      S3 away, throttling, answering 5xx, too slow
+        ObjectStoreUnavailable      S3 away or answering 5xx
+          ObjectStoreBusy           S3 asks for fewer requests, or does not answer in time
         PlanOutdated                the original was edited after the layout: plan anew
       PermanentError                trying again cannot help
         OriginalStepMissing         a page of the original is gone
@@ -34,6 +35,10 @@ class StoreUnavailable(TransientError):
 
 class ObjectStoreUnavailable(TransientError):
     """S3 is away, throttling, failing or too slow."""
+
+
+class ObjectStoreBusy(ObjectStoreUnavailable):
+    """S3 asks for fewer requests, or does not answer in time: fewer at once may help."""
 
 
 class PlanOutdated(TransientError):

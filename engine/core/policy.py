@@ -48,11 +48,9 @@ def backoff_s(attempt: int, base_s: float, limit_s: float, jitter: float) -> flo
     return jitter * bound_s
 
 
-_S3_TRANSIENT_CODES = frozenset(
+_S3_BUSY_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
-        "InternalError",
-        "OperationAborted",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestRateLimitExceeded",  # Wasabi, with status 400
@@ -68,10 +66,14 @@ _S3_TRANSIENT_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
+_S3_TRANSIENT_CODES = _S3_BUSY_CODES | {"InternalError", "OperationAborted"}
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
+_UNAVAILABLE = 503
+_GATEWAY_TIMEOUT = 504
+_S3_BUSY_STATUSES = frozenset({_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _UNAVAILABLE, _GATEWAY_TIMEOUT})
 
 
 def s3_error_is_transient(status: int | None, code: str) -> bool:
@@ -86,6 +88,16 @@ def s3_error_is_transient(status: int | None, code: str) -> bool:
     if status is None:
         return not code
     return status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED)
+
+
+def s3_is_busy(status: int | None, code: str) -> bool:
+    """Whether a passing error of S3 asks for fewer requests at once: it says so, is too late, or does not answer.
+
+    Args:
+        status: As for ``s3_error_is_transient``.
+        code: The same.
+    """
+    return code in _S3_BUSY_CODES or status in _S3_BUSY_STATUSES or (status is None and not code)
 
 
 _MONGO_TRANSIENT_LABELS = frozenset(

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 import ray
 
 from engine.cluster.copiers import ActorPoolCopier, CopyActor, start_copy_actors
+from engine.cluster.tally import CopyCounts
 from engine.core.copying import actor_of
 from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder
 from engine.settings import S3Settings, Settings
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door, Fault, faulty_door
 from tests.processes import wait_for
 
 DEADLINE_S = 60.0
@@ -78,19 +80,37 @@ def test_forgotten_scopes_are_copied_again(actors: list[Any], orders: list[CopyO
     assert issued(actors) == 8
 
 
+def end_by_ray(actor: Any) -> None:
+    ray.kill(actor, no_restart=False)
+
+
+def end_by_sigkill(actor: Any) -> None:
+    os.kill(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", [end_by_ray, end_by_sigkill])
 def test_what_a_killed_actor_had_in_hand_is_copied_all_the_same(
-    s3: Any, actors: list[Any], orders: list[CopyOrder], door: Door
+    s3: Any, actors: list[Any], orders: list[CopyOrder], door: Door, end: Callable[[Any], None]
 ) -> None:
     door.is_open.clear()
     with ThreadPoolExecutor(1) as page:
         batch = page.submit(ActorPoolCopier(actors).copy, orders, DEADLINE_S)
         wait_for(lambda: len(door.puts()) >= 20)
-        ray.kill(actors[0], no_restart=False)
+        end(actors[0])
         door.is_open.set()
         outcomes = batch.result()
     assert [(outcome.key, outcome.failure) for outcome in outcomes] == [(order.key, None) for order in orders]
     assert missing(s3, orders) == []
     assert len(door.puts()) > 30, "nothing was in hand when the actor died"
+    assert ActorPoolCopier(actors).copy(orders, DEADLINE_S) == outcomes, "the actor is back"
+
+
+def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders: list[CopyOrder], door: Door) -> None:
+    door.faults.append(Fault(503, "SlowDown"))
+    ActorPoolCopier(actors).copy(orders, DEADLINE_S)
+    counts: list[CopyCounts] = ray.get([actor.counts.remote() for actor in actors])
+    assert sorted((actor.lowest_limit, actor.cuts) for actor in counts) == [(8, 1), (16, 0)], "each has its own share"
+    assert sum(actor.issued for actor in counts) == 31
 
 
 def test_an_actor_that_never_comes_back_makes_its_copies_transient(actors: list[Any], orders: list[CopyOrder]) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from engine.core.backpressure import Limit
 from engine.core.copying import is_plain_key
 from engine.core.errors import AccessDenied, ConfigError, ObjectMissing, PermanentError, ServiceUnreachable
 from engine.core.model import CopyOrder, CopyOutcome
@@ -96,6 +98,12 @@ def content(s3: Any, order: CopyOrder) -> bytes:
     return read
 
 
+def tried_until(deadline_s: float, settings: S3Settings, order: CopyOrder) -> CopyOutcome:
+    """What a copy came to, however long its last try takes."""
+    joining = JoiningCopier(ObjectCopier(settings, CopySettings()), Limit.full(1))
+    return joining.submit(order, monotonic() + deadline_s).result()
+
+
 def keys_in(s3: Any, bucket: str) -> list[str]:
     return [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
@@ -112,7 +120,7 @@ def test_b14_content_type_metadata_and_cache_headers_survive_every_way(
     )
     put(s3, asked, body, Tagging="team=a%26b&empty=", **DESCRIPTION)
     settings = replace(s3_settings, acl="public-read" if way == "acl" else None)
-    outcome = ObjectCopier(settings, SMALL_PARTS).copy(asked, DEADLINE_S)
+    outcome = InProcessCopier(settings, SMALL_PARTS).copy([asked], DEADLINE_S)[0]
     assert outcome == CopyOutcome(asked.key, len(body))
     assert content(s3, asked) == body
     head = s3.head_object(Bucket=asked.bucket, Key=asked.key)
@@ -125,11 +133,11 @@ def test_b14_content_type_metadata_and_cache_headers_survive_every_way(
 def test_b14_keys_reach_the_server_exactly_as_they_are(
     s3: Any, behind_door: S3Settings, door: Door, order: Order
 ) -> None:
-    copier = ObjectCopier(behind_door, CopySettings())
+    copier = InProcessCopier(behind_door, CopySettings())
     orders = [order(f"from/{key}", f"to/{key}") for key in AWKWARD_KEYS]
     for asked in orders:
         put(s3, asked, asked.source_key.encode())
-        assert copier.copy(asked, DEADLINE_S).failure is None, asked
+        assert copier.copy([asked], DEADLINE_S)[0].failure is None, asked
         sent = door.puts()[-1]
         assert unquote(sent.target) == f"/{asked.bucket}/{asked.key}"
         assert unquote(sent.headers["x-amz-copy-source"]).lstrip("/") == f"{asked.bucket}/{asked.source_key}"
@@ -145,7 +153,7 @@ def test_segments_that_a_path_would_lose_stand_in_the_request(
     behind_door: S3Settings, door: Door, order: Order, source_key: str, target: str
 ) -> None:
     asked = order(source_key, source_key + "x")
-    ObjectCopier(behind_door, CopySettings()).copy(asked, 1)
+    tried_until(1, behind_door, asked)
     sent = door.puts()[0]
     assert sent.target in (f"/{asked.bucket}/{asked.key}", f"/{asked.bucket}/{target}x")
     assert sent.headers["x-amz-copy-source"].endswith(f"{asked.bucket}/{source_key}")
@@ -155,11 +163,11 @@ def test_segments_that_a_path_would_lose_stand_in_the_request(
 def test_an_object_that_is_gone_is_a_failure_of_its_own(
     s3: Any, s3_settings: S3Settings, order: Order, acl: str | None
 ) -> None:
-    copier = ObjectCopier(replace(s3_settings, acl=acl), CopySettings())
-    assert copier.copy(order(), DEADLINE_S) == CopyOutcome("copies/new.png", 0, "object is gone")
+    copier = InProcessCopier(replace(s3_settings, acl=acl), CopySettings())
+    assert copier.copy([order()], DEADLINE_S)[0] == CopyOutcome("copies/new.png", 0, "object is gone")
     assert keys_in(s3, order().bucket) == []
-    large = order(size_bytes=6 * 1024**3)
-    assert copier.copy(large, DEADLINE_S).failure == "object is gone"
+    large = order(key="copies/large.png", size_bytes=6 * 1024**3)
+    assert copier.copy([large], DEADLINE_S)[0].failure == "object is gone"
 
 
 @pytest.mark.parametrize("acl", [None, "private"])
@@ -196,27 +204,27 @@ def test_passing_errors_are_outlived(
 ) -> None:
     put(s3, order())
     door.faults.extend([fault, fault])
-    copier = ObjectCopier(replace(behind_door, acl=acl), CopySettings())
-    assert copier.copy(order(), DEADLINE_S) == CopyOutcome("copies/new.png", 4)
+    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings())
+    assert copier.copy([order()], DEADLINE_S)[0] == CopyOutcome("copies/new.png", 4)
     assert content(s3, order()) == b"body"
     assert copier.issued() == len(door.puts()) == 3, "no library retries behind our back"
 
 
 def test_errors_that_outlast_the_deadline_are_transient(behind_door: S3Settings, door: Door, order: Order) -> None:
     door.faults.extend([Fault(503, "SlowDown")] * 1000)
-    outcome = ObjectCopier(behind_door, CopySettings()).copy(order(), 0.2)
+    outcome = tried_until(0.2, behind_door, order())
     assert (outcome.transient, outcome.failure) == (True, f"copy in bucket {order().bucket}: S3 answers SlowDown")
 
 
 @pytest.mark.parametrize("acl", [None, "private"])
 def test_a_store_that_is_away_is_transient(s3_settings: S3Settings, order: Order, acl: str | None) -> None:
     away = replace(s3_settings, endpoint_url="http://127.0.0.1:9", acl=acl)
-    outcome = ObjectCopier(away, CopySettings()).copy(order(), 0.2)
+    outcome = tried_until(0.2, away, order())
     assert (outcome.transient, outcome.failure) == (True, f"copy in bucket {order().bucket}: S3 does not answer")
 
 
 def test_past_its_deadline_a_copy_sends_nothing(behind_door: S3Settings, door: Door, order: Order) -> None:
-    outcome = ObjectCopier(behind_door, CopySettings()).copy(order(), 0)
+    outcome = tried_until(0, behind_door, order())
     assert (outcome.transient, door.seen) == (True, [])
 
 
@@ -226,8 +234,8 @@ def test_what_s3_refuses_for_good_is_not_tried_again(
 ) -> None:
     put(s3, order())
     door.faults.extend([Fault(400, "InvalidArgument")] * 10)
-    copier = ObjectCopier(replace(behind_door, acl=acl), CopySettings())
-    outcome = copier.copy(order(), DEADLINE_S)
+    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings())
+    outcome = copier.copy([order()], DEADLINE_S)[0]
     assert (outcome.transient, outcome.failure) == (
         False,
         f"copy in bucket {order().bucket}: S3 answers InvalidArgument",
@@ -246,7 +254,7 @@ def test_an_object_larger_than_its_record_says_is_copied_in_parts(
     asked = order(size_bytes=size_bytes)
     put(s3, asked, body, **DESCRIPTION)
     door.faults.append(Fault(400, code))
-    outcome = ObjectCopier(replace(behind_door, acl=acl), SMALL_PARTS).copy(asked, DEADLINE_S)
+    outcome = InProcessCopier(replace(behind_door, acl=acl), SMALL_PARTS).copy([asked], DEADLINE_S)[0]
     assert outcome == CopyOutcome(asked.key, 6 * MIB)
     assert content(s3, asked) == body
 
@@ -254,7 +262,7 @@ def test_an_object_larger_than_its_record_says_is_copied_in_parts(
 def test_an_object_smaller_than_its_record_says_is_copied_whole(s3: Any, s3_settings: S3Settings, order: Order) -> None:
     asked = order(size_bytes=6 * 1024**3)
     put(s3, asked)
-    assert ObjectCopier(s3_settings, SMALL_PARTS).copy(asked, DEADLINE_S) == CopyOutcome(asked.key, 4)
+    assert InProcessCopier(s3_settings, SMALL_PARTS).copy([asked], DEADLINE_S)[0] == CopyOutcome(asked.key, 4)
     assert "-" not in s3.head_object(Bucket=asked.bucket, Key=asked.key)["ETag"]
 
 
@@ -262,7 +270,7 @@ def test_a_copy_in_parts_that_fails_leaves_none(s3: Any, behind_door: S3Settings
     asked = order(size_bytes=12 * MIB)
     put(s3, asked, os.urandom(12 * MIB))
     door.faults.append(Fault(400, "InvalidArgument", "partNumber=2"))
-    outcome = ObjectCopier(behind_door, SMALL_PARTS).copy(asked, DEADLINE_S)
+    outcome = InProcessCopier(behind_door, SMALL_PARTS).copy([asked], DEADLINE_S)[0]
     assert (outcome.transient, outcome.failure) == (False, f"copy in bucket {asked.bucket}: S3 answers InvalidArgument")
     assert s3.list_multipart_uploads(Bucket=asked.bucket).get("Uploads", []) == []
     assert keys_in(s3, asked.bucket) == [asked.source_key]
@@ -273,10 +281,11 @@ def test_only_the_part_that_failed_is_sent_again(s3: Any, behind_door: S3Setting
     body = os.urandom(12 * MIB)
     put(s3, asked, body)
     door.faults.append(Fault(503, "SlowDown", "partNumber=3"))
-    copier = ObjectCopier(behind_door, SMALL_PARTS)
-    assert copier.copy(asked, DEADLINE_S).failure is None
+    copier = InProcessCopier(behind_door, SMALL_PARTS)
+    assert copier.copy([asked], DEADLINE_S)[0].failure is None
     assert content(s3, asked) == body
     assert (copier.issued(), len(door.puts())) == (1, 4)
+    assert copier.limit.cuts == 1, "a part that is too much is too much"
 
 
 def test_parts_of_two_versions_never_make_an_object(s3: Any, behind_door: S3Settings, door: Door, order: Order) -> None:
@@ -291,8 +300,8 @@ def test_parts_of_two_versions_never_make_an_object(s3: Any, behind_door: S3Sett
             put(s3, asked, new)
 
     door.before = overwrite
-    copier = ObjectCopier(behind_door, SMALL_PARTS)
-    assert copier.copy(asked, DEADLINE_S).failure is None
+    copier = InProcessCopier(behind_door, SMALL_PARTS)
+    assert copier.copy([asked], DEADLINE_S)[0].failure is None
     assert (content(s3, asked) == new, copier.issued()) == (True, 2), "the first try began with the old one"
     assert len(door.puts()) <= 6, "a part of the old one was asked for again, in vain"
     assert s3.list_multipart_uploads(Bucket=asked.bucket).get("Uploads", []) == []
@@ -304,7 +313,7 @@ def test_the_acl_that_is_set_goes_with_every_new_object(
 ) -> None:
     asked = order(size_bytes=size)
     put(s3, asked, os.urandom(size))
-    ObjectCopier(replace(behind_door, acl="public-read"), SMALL_PARTS).copy(asked, DEADLINE_S)
+    InProcessCopier(replace(behind_door, acl="public-read"), SMALL_PARTS).copy([asked], DEADLINE_S)
     making = [seen for seen in door.seen if seen.method in ("PUT", "POST") and "uploadId" not in seen.target]
     assert [seen.headers.get("x-amz-acl") for seen in making] == ["public-read"]
 
@@ -325,7 +334,7 @@ def test_what_the_environment_holds_of_aws_changes_nothing(
     }.items():
         monkeypatch.setenv(name, value)
     put(s3, order())
-    assert ObjectCopier(replace(s3_settings, acl=acl), CopySettings()).copy(order(), DEADLINE_S).failure is None
+    assert InProcessCopier(replace(s3_settings, acl=acl), CopySettings()).copy([order()], DEADLINE_S)[0].failure is None
 
 
 def test_d9_an_image_that_five_pages_share_is_copied_once(s3: Any, s3_settings: S3Settings, order: Order) -> None:
@@ -357,7 +366,7 @@ def test_d9_a_failure_for_good_is_remembered_and_a_passing_one_is_not(
 
 def test_memory_ends_with_its_scope_and_is_bounded(s3: Any, s3_settings: S3Settings, order: Order) -> None:
     put(s3, order())
-    copier = JoiningCopier(ObjectCopier(s3_settings, CopySettings()), concurrency=2, scopes_kept=2)
+    copier = JoiningCopier(ObjectCopier(s3_settings, CopySettings()), Limit.full(2), scopes_kept=2)
 
     def copies_of(scope: str) -> int:
         before = copier.issued()

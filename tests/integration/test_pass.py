@@ -1,6 +1,6 @@
 """Passes in a real Ray: the driver's window, the lease, the drain, the retries; the oracle judges each clone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from engine.edges.mongo import indexes, leases
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
 from engine.upkeep.invariants import snapshot
+from tests.faulty_door import Door, Fault, faulty_door
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import wait_for
@@ -27,6 +28,16 @@ def build(database: Any, s3: Any, bucket: str) -> Build:
     """Builds small originals."""
     small = {"steps": 4, "images": 5, "image_bytes": 2_000, "forms": 1, "html_bytes": 3_000, "components_bytes": 3_000}
     return lambda **options: build_funnel(database, s3, bucket, **{**small, **options})
+
+
+@pytest.fixture
+def door(s3_server: Any) -> Iterator[Door]:
+    with faulty_door(s3_server.endpoint_url) as opened:
+        yield opened
+
+
+def behind(door: Door, settings: Settings) -> Settings:
+    return replace(settings, s3=replace(settings.s3, endpoint_url=door.endpoint_url))
 
 
 def drain(settings: Settings, show: Callable[[Snapshot], None] = lambda _: None) -> PassReport:
@@ -59,6 +70,8 @@ def test_b12_never_more_steps_than_the_limit_run_over_all_funnels(
     assert report.figures["steps"] == 16
     assert report.figures["images"] == report.figures["copies_issued"] == 20, "D9: each image once, whoever shows it"
     assert 0 < report.figures["copy_calls"] <= 16 * settings.copy.actors, "one call a step and actor at most"
+    limits = [report.figures[name] for name in ("copy_limit_lowest", "copy_limit_last", "copy_cuts")]
+    assert limits == [settings.copy.concurrency, settings.copy.concurrency, 0]
     assert 1 < most_at_once(store) <= concurrency
     for clone_id, original in clones.items():
         assert_sound(database, s3, clone_id, before[original])
@@ -197,6 +210,35 @@ def test_a_step_past_its_deadline_is_cancelled_and_counts_as_tried(
         store.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
     assert (report.state, report.figures["failed"]) == ("done", 1)
     assert "its worker ended" in (store.funnels.find_one({"_id": clone_id}) or {})["error"][0]
+
+
+def test_a_copy_past_its_deadline_fails_its_step_for_now(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build, door: Door
+) -> None:
+    settings = replace(
+        behind(door, settings),
+        copy=replace(settings.copy, deadline_seconds=1),
+        steps=replace(settings.steps, attempts=1),
+        funnels=replace(settings.funnels, attempts=2, backoff_seconds=0.2),
+    )
+    clone_id = request_clone(database, build(steps=1))
+    door.is_open.clear()
+    report = drain(settings)
+    assert (report.state, report.figures["failed"], report.figures["waiting"]) == ("done", 1, 1)
+    assert "not copied before the deadline" in (store.funnels.find_one({"_id": clone_id}) or {})["error"][0]
+    assert store.images.count_documents({"ref_id": clone_id, "uploaded": True}) == 0
+
+
+def test_a_pass_tells_how_far_s3_slowed_its_copies(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build, door: Door
+) -> None:
+    clone_id = request_clone(database, build())
+    door.faults.append(Fault(503, "SlowDown"))
+    report = drain(behind(door, settings))
+    assert_sound(database, s3, clone_id, None)
+    told = {"copy_limit_lowest": settings.copy.concurrency // 2, "copy_cuts": 1, "copies_issued": 6}
+    assert {name: report.figures[name] for name in told} == told
+    assert told.items() <= (store.passes.find_one({"_id": report.pass_id}) or {}).items()
 
 
 def test_a_bad_page_fails_its_funnel_and_holds_up_no_other(

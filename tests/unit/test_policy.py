@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core import errors
-from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_transient, s3_error_is_transient
+from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_transient, s3_error_is_transient, s3_is_busy
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,42 @@ def test_s3_may_be_asked_again(status: int | None, code: str) -> None:
 )
 def test_s3_has_spoken(status: int | None, code: str) -> None:
     assert not s3_error_is_transient(status, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (503, "SlowDown"),
+        (503, ""),
+        (200, "SlowDown"),
+        (429, ""),
+        (400, "RequestRateLimitExceeded"),
+        (400, "RequestTimeout"),
+        (408, ""),
+        (504, ""),
+        (None, ""),
+        (None, "SlowDown"),
+    ],
+)
+def test_s3_is_busy_and_may_be_asked_again(status: int | None, code: str) -> None:
+    assert s3_is_busy(status, code)
+    assert s3_error_is_transient(status, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(500, "InternalError"), (500, ""), (502, ""), (409, "OperationAborted"), (None, "InternalError")],
+)
+def test_s3_fails_without_being_busy(status: int | None, code: str) -> None:
+    assert not s3_is_busy(status, code)
+    assert s3_error_is_transient(status, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (404, "NoSuchKey"), (404, ""), (400, "InvalidRequest")]
+)
+def test_what_s3_refuses_for_good_does_not_mean_that_it_is_busy(status: int | None, code: str) -> None:
+    assert not s3_is_busy(status, code)
 
 
 @pytest.mark.parametrize("code", [50, 64, 91, 112, 189, 246, 251, 262, 10107, 11600, 11602, 13435, 13436])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from engine.core import errors
-from engine.core.policy import s3_error_is_transient
+from engine.core.policy import s3_error_is_transient, s3_is_busy
 
 _NOT_FOUND = 404
 _DENIED = frozenset({401, 403})
@@ -43,6 +43,7 @@ def translated(what: str) -> Iterator[None]:
 
     Raises:
         ObjectStoreUnavailable: Trying again may help.
+        ObjectStoreBusy: The same, with fewer requests at once.
         ObjectChanged: It is another one than the request's ETag says.
         ObjectMissing: There is no such object.
         AccessDenied: The credentials or rights do not suffice.
@@ -88,7 +89,8 @@ def _from_sentence(sentence: str, *, is_missing: bool) -> Answer:
 def _engine_error(what: str, answer: Answer) -> errors.CloneError:
     sentence = f"{what}: {answer}"
     if s3_error_is_transient(answer.status, answer.code):
-        return errors.ObjectStoreUnavailable(sentence)
+        busy = s3_is_busy(answer.status, answer.code)
+        return (errors.ObjectStoreBusy if busy else errors.ObjectStoreUnavailable)(sentence)
     if answer.code == _PRECONDITION_FAILED:
         return ObjectChanged(f"{what}: the object changed while it was copied")
     if answer.code in _MISSING_CODES or (answer.status == _NOT_FOUND and not answer.code):

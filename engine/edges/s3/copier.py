@@ -1,16 +1,14 @@
-"""One object copied inside S3 (B14): which way its copy goes, and again until the deadline."""
+"""One try to copy one object inside S3 (B14): which way its copy goes."""
 
 from threading import Lock
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from engine.core.copying import is_bucket_name, is_plain_key
-from engine.core.errors import AccessDenied, ObjectMissing, PermanentError, TransientError
+from engine.core.errors import AccessDenied, ObjectMissing, PermanentError
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3.answers import translated
 from engine.edges.s3.clients import open_client, open_store
-from engine.edges.s3.parts import PARTS_AT_ONCE, PartsCopy
-from engine.edges.s3.tries import try_until
+from engine.edges.s3.parts import PARTS_AT_ONCE, PartsCopy, Refused
 from engine.settings import CopySettings, S3Settings
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 GONE = "object is gone"
-LATE = "not copied before the deadline"
 
 # A connection that hangs leaves time for two more tries.
 _REQUESTS_IN_A_DEADLINE = 3
@@ -45,26 +42,23 @@ class ObjectCopier:
         """Copies sent so far, each try counted; a copy in parts counts as one."""
         return self._issued
 
-    def copy(self, order: CopyOrder, deadline_s: float) -> CopyOutcome:
-        """Copy one object with its type, metadata and cache headers. Safe to repeat.
+    def copy(self, order: CopyOrder, ends_at: float, refused: Refused) -> CopyOutcome:
+        """Try once to copy one object with its type, metadata and cache headers. Safe to repeat.
 
         Args:
             order: What to copy.
-            deadline_s: Seconds from now; past it no request begins.
+            ends_at: On the monotonic clock; no part of an object begins after it.
+            refused: Of parts, which are tried again here.
 
         Raises:
+            TransientError: Another try may help.
             AccessDenied: The credentials do not suffice. (Without the right to list a bucket, S3 answers this for a
                 missing object, too.)
         """
-        ends_at = monotonic() + deadline_s
-        if deadline_s <= 0:
-            return CopyOutcome(order.key, 0, LATE, transient=True)
         try:
-            return CopyOutcome(order.key, try_until(ends_at, lambda: self._try(order, ends_at)))
+            return CopyOutcome(order.key, self._try(order, ends_at, refused))
         except ObjectMissing:
             return CopyOutcome(order.key, 0, GONE)
-        except TransientError as error:
-            return CopyOutcome(order.key, 0, str(error), transient=True)
         except AccessDenied as error:
             if order.bucket == self._settings.bucket:
                 raise  # not this image is at fault, but our keys
@@ -72,14 +66,14 @@ class ObjectCopier:
         except PermanentError as error:
             return CopyOutcome(order.key, 0, str(error))
 
-    def _try(self, order: CopyOrder, ends_at: float) -> int:
+    def _try(self, order: CopyOrder, ends_at: float, refused: Refused) -> int:
         """One try; returns the size in bytes, 0 where nobody knows it."""
         if not all(is_bucket_name(bucket) for bucket in (order.source_bucket, order.bucket)):
             raise PermanentError(f"no bucket can be named {order.bucket!r}")  # obstore panics at such a name
         with self._lock:
             self._issued += 1
         if order.size_bytes is not None and order.size_bytes > self._copy.multipart_threshold_bytes:
-            return self._measured(order, ends_at)
+            return self._measured(order, ends_at, refused)
         try:
             if self._is_fast(order):
                 self._by_obstore(order)
@@ -89,7 +83,7 @@ class ObjectCopier:
             raise
         except PermanentError:
             # The record may not know the true size, and the bucket may lie in another region.
-            return self._measured(order, ends_at)
+            return self._measured(order, ends_at, refused)
         return order.size_bytes or 0
 
     def _is_fast(self, order: CopyOrder) -> bool:
@@ -116,13 +110,13 @@ class ObjectCopier:
                 **options,
             )
 
-    def _measured(self, order: CopyOrder, ends_at: float) -> int:
+    def _measured(self, order: CopyOrder, ends_at: float, refused: Refused) -> int:
         """Look at the object itself, then copy it whole or in parts."""
         client = self._client()
         with translated(_what(order)):
             head = client.head_object(Bucket=order.source_bucket, Key=order.source_key)
         if head["ContentLength"] > self._copy.multipart_threshold_bytes:
-            PartsCopy(client, order, _what(order), ends_at).run(
+            PartsCopy(client, order, _what(order), ends_at, refused).run(
                 head, self._copy.multipart_part_bytes, self._settings.acl
             )
         else:

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
 from time import monotonic
 
+from engine.core.backpressure import Limit
 from engine.core.model import CopyOrder, CopyOutcome
-from engine.edges.s3.copier import LATE, ObjectCopier
+from engine.edges.s3.copier import ObjectCopier
 from engine.edges.s3.joining import JoiningCopier
+from engine.edges.s3.turns import LATE
 from engine.settings import CopySettings, S3Settings
 
 
 class InProcessCopier:
-    """Implements ``engine.flow.copier.Copier`` with ``copy.concurrency`` threads."""
+    """Implements ``engine.flow.copier.Copier`` with at most ``copy.concurrency`` threads."""
 
     def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
         """Nothing is connected yet."""
-        self._joining = JoiningCopier(ObjectCopier(settings, copy), copy.concurrency)
+        self._joining = JoiningCopier(ObjectCopier(settings, copy), Limit.full(copy.concurrency))
 
     def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
         """As the seam says."""
@@ -38,3 +40,8 @@ class InProcessCopier:
     def issued(self) -> int:
         """Copies sent to S3 so far, each try counted."""
         return self._joining.issued()
+
+    @property
+    def limit(self) -> Limit:
+        """Of requests in flight, as it is now."""
+        return self._joining.limit

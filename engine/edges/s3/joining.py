@@ -1,12 +1,16 @@
 """One copy for each destination, whoever asks and how often (D9)."""
 
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from time import monotonic
+from typing import TYPE_CHECKING
 
+from engine.core.backpressure import Limit
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3.copier import ObjectCopier
+from engine.edges.s3.turns import Turns
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 # More than the funnels that a pass has in hand; a scope that is dropped costs a second copy of an object, no more.
 SCOPES_KEPT = 64
@@ -16,22 +20,22 @@ Destination = tuple[str, str]
 
 
 class JoiningCopier:
-    """Copies in a pool of threads; joins an order to one under way, and remembers what is done.
+    """Copies in turns; joins an order to one under way, and remembers what is done.
 
     Within a scope a destination is copied once: successes and permanent failures are remembered, passing ones are
     not. Safe to share between threads.
     """
 
-    def __init__(self, copier: ObjectCopier, concurrency: int, scopes_kept: int = SCOPES_KEPT) -> None:
-        """``concurrency`` bounds the requests in flight; of scopes, the ones longest unused are dropped."""
+    def __init__(self, copier: ObjectCopier, limit: Limit, scopes_kept: int = SCOPES_KEPT) -> None:
+        """``limit`` is that of requests in flight; of scopes, the ones longest unused are dropped."""
         self._copier = copier
+        self._turns = Turns(copier, limit)
         self._scopes_kept = scopes_kept
-        self._threads = ThreadPoolExecutor(concurrency, "copy")
         self._lock = Lock()
         self._scopes: OrderedDict[str, dict[Destination, Future[CopyOutcome]]] = OrderedDict()
 
     def submit(self, order: CopyOrder, ends_at: float) -> "Future[CopyOutcome]":
-        """The copy of ``order``: a new one, one under way, or one done. Not to be cancelled: others may wait for it.
+        """The copy of ``order``: a new one, one under way, or one done. It cannot be cancelled: others may wait for it.
 
         Args:
             order: What to copy.
@@ -46,9 +50,10 @@ class JoiningCopier:
             self._scopes.move_to_end(order.scope)
             while len(self._scopes) > self._scopes_kept:
                 self._scopes.popitem(last=False)
-            if destination not in known:
-                known[destination] = self._threads.submit(self._run, order, ends_at, known)
-            return known[destination]
+            copy = known.get(destination)
+            if copy is None or _came_to_nothing(copy):
+                copy = known[destination] = self._turns.submit(order, ends_at)
+            return copy
 
     def forget(self, scope: str) -> None:
         """Free the memory of a scope. Safe to repeat; a copy under way goes on."""
@@ -59,13 +64,12 @@ class JoiningCopier:
         """Copies sent to S3 so far, each try counted."""
         return self._copier.issued()
 
-    def _run(self, order: CopyOrder, ends_at: float, known: "dict[Destination, Future[CopyOutcome]]") -> CopyOutcome:
-        lasts = False
-        try:
-            outcome = self._copier.copy(order, ends_at - monotonic())
-            lasts = not outcome.transient
-            return outcome
-        finally:
-            if not lasts:
-                with self._lock:
-                    known.pop((order.bucket, order.key), None)
+    @property
+    def limit(self) -> Limit:
+        """Of requests in flight, as it is now."""
+        return self._turns.limit
+
+
+def _came_to_nothing(copy: "Future[CopyOutcome]") -> bool:
+    """Whether another try is worth its while."""
+    return copy.done() and (copy.exception() is not None or copy.result().transient)

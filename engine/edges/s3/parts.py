@@ -1,13 +1,14 @@
 """A multipart copy: for objects above what one CopyObject takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from engine.core.copying import byte_ranges, part_size_bytes
-from engine.core.errors import CloneError
+from engine.core.errors import CloneError, ObjectStoreBusy
 from engine.core.model import CopyOrder
 from engine.edges.s3.answers import ObjectChanged, translated
 from engine.edges.s3.tries import try_until
@@ -28,16 +29,20 @@ _DESCRIBED = (
     "Metadata",
 )
 
+Refused = Callable[[float], None]
+"""Told when a request was sent, on the monotonic clock, that was too much for the store."""
+
 
 class PartsCopy:
     """One object copied in parts. Safe to repeat: every run is an upload of its own, and a failed one is aborted."""
 
-    def __init__(self, client: "S3Client", order: CopyOrder, what: str, ends_at: float) -> None:
+    def __init__(self, client: "S3Client", order: CopyOrder, what: str, ends_at: float, refused: Refused) -> None:
         """Nothing is sent yet. ``ends_at`` is on the monotonic clock; each part is tried until then."""
         self._client = client
         self._order = order
         self._what = what
         self._ends_at = ends_at
+        self._refused = refused
         self._source: Any = {"Bucket": order.source_bucket, "Key": order.source_key}
         self._target: Any = {"Bucket": order.bucket, "Key": order.key}
 
@@ -73,7 +78,7 @@ class PartsCopy:
         ranges = byte_ranges(size_bytes, part_size_bytes(size_bytes, part_bytes))
 
         def copy_part(number: int, first: int, last: int) -> "CompletedPartTypeDef":
-            with translated(self._what):
+            with self._told(), translated(self._what):
                 answer = self._client.upload_part_copy(
                     **self._target,
                     UploadId=upload_id,
@@ -94,6 +99,15 @@ class PartsCopy:
                 threads.shutdown(wait=False, cancel_futures=True)
                 next(copy for copy in copies if not copy.cancelled() and copy.done() and copy.exception()).result()
             return [copy.result() for copy in copies]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        sent_at = monotonic()
+        try:
+            yield
+        except ObjectStoreBusy:
+            self._refused(sent_at)
+            raise
 
     def _tags(self) -> str:
         tags = self._client.get_object_tagging(**self._source)["TagSet"]

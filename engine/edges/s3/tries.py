@@ -17,7 +17,7 @@ BACKOFF_LIMIT_S = 20.0
 def try_until(ends_at: float, work: Callable[[], Value], unless: tuple[type[TransientError], ...] = ()) -> Value:
     """The first value that ``work`` gives; it must be safe to repeat. At least one try.
 
-    The wait blocks its thread, and that is meant: when S3 says SlowDown, less is in flight.
+    The wait blocks its thread: for the parts of one object, which wait for each other anyway.
 
     Args:
         ends_at: On the monotonic clock; no try begins after it.

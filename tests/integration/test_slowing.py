@@ -1,0 +1,178 @@
+"""Copies slow down when a real S3 asks for less, behind a door that lets it: what waits holds up nobody."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event, Lock
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from engine.core.backpressure import Limit
+from engine.core.errors import AccessDenied
+from engine.core.model import CopyOrder, CopyOutcome
+from engine.edges.s3 import InProcessCopier, JoiningCopier, ObjectCopier
+from engine.edges.s3.parts import Refused
+from engine.settings import CopySettings, S3Settings, Settings
+from engine.telemetry import Event as Told
+from tests.faulty_door import Door, Fault, Seen, faulty_door
+from tests.processes import wait_for
+
+DEADLINE_S = 60.0
+
+
+class Watched(ObjectCopier):
+    """Counts its tries at once."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        super().__init__(settings, CopySettings())
+        self.lock = Lock()
+        self.now = self.most = 0
+
+    def copy(self, order: CopyOrder, ends_at: float, refused: Refused) -> CopyOutcome:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            return super().copy(order, ends_at, refused)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+@pytest.fixture
+def door(s3_server: Any) -> Iterator[Door]:
+    with faulty_door(s3_server.endpoint_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def behind_door(settings: Settings, door: Door) -> S3Settings:
+    return replace(settings.s3, endpoint_url=door.endpoint_url)
+
+
+@pytest.fixture
+def orders(s3: Any, bucket: str) -> list[CopyOrder]:
+    """Forty copies of one object."""
+    s3.put_object(Bucket=bucket, Key="source.png", Body=b"body")
+    return [CopyOrder(bucket, "source.png", bucket, f"to/{n}.png", 4, "funnel:1") for n in range(40)]
+
+
+def until() -> float:
+    return monotonic() + DEADLINE_S
+
+
+def test_what_waits_for_its_next_try_holds_up_no_other(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder]
+) -> None:
+    door.faults.extend([Fault(503, "SlowDown", orders[0].key)] * 10_000)
+    copier = JoiningCopier(ObjectCopier(behind_door, CopySettings()), Limit.full(1))
+    refused, *others = [copier.submit(order, until()) for order in orders]
+    assert [other.result(DEADLINE_S).failure for other in others] == [None] * 39
+    assert not refused.done()
+    door.faults.clear()
+    assert refused.result(DEADLINE_S).failure is None
+
+
+def test_a_store_that_takes_four_at_once_is_soon_sent_four_at_once(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder]
+) -> None:
+    watched = Watched(behind_door)
+    copier = JoiningCopier(watched, Limit.full(16))
+    door.takes = 4
+    door.is_open.clear()
+    copies = [copier.submit(order, until()) for order in orders]
+    wait_for(lambda: copier.limit.allowed == 4 == watched.now)
+    assert (copier.limit.cuts, watched.most) == (2, 16), "from 16 to 8 to 4, however many were refused"
+    assert door.under_way == 4
+    door.is_open.set()
+    assert [copy.result(DEADLINE_S).failure for copy in copies] == [None] * 40
+
+
+def test_never_more_is_in_flight_than_is_allowed(behind_door: S3Settings, door: Door, orders: list[CopyOrder]) -> None:
+    watched = Watched(behind_door)
+    copier = JoiningCopier(watched, Limit(most=16, window=3.0, lowest=3))
+    door.is_open.clear()
+    copies = [copier.submit(order, until()) for order in orders]
+    wait_for(lambda: watched.now == 3)
+    door.is_open.set()
+    outcomes = [copy.result(DEADLINE_S).failure for copy in copies]
+    assert outcomes == [None] * 40
+    assert 3 < copier.limit.allowed <= 3 + 40 // 3, "served windows earn more"
+    assert watched.most <= copier.limit.allowed
+
+
+@pytest.mark.parametrize("acl", [None, "private"])
+@pytest.mark.parametrize(
+    ("fault", "cuts"),
+    [
+        (Fault(503, "SlowDown"), 1),
+        (Fault(503), 1),
+        (Fault(429), 1),
+        (Fault(400, "RequestRateLimitExceeded"), 1),
+        (Fault(200, "SlowDown"), 1),
+        (Fault(None), 1),
+        (Fault(500, "InternalError"), 0),
+        (Fault(404, "NoSuchKey"), 0),
+        (Fault(400, "InvalidArgument"), 0),
+    ],
+    ids=str,
+)
+def test_what_is_too_much_slows_copies_and_what_is_wrong_does_not(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder], fault: Fault, cuts: int, acl: str | None
+) -> None:
+    door.faults.append(fault)
+    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings(concurrency=8))
+    copier.copy(orders[:1], DEADLINE_S)
+    assert (copier.limit.cuts, copier.limit.lowest) == (cuts, 4 if cuts else 8)
+
+
+@pytest.mark.parametrize("acl", [None, "private"])
+def test_denied_credentials_slow_nothing(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder], acl: str | None
+) -> None:
+    door.faults.extend([Fault(403, "AccessDenied")] * 40)
+    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings(concurrency=8))
+    with pytest.raises(AccessDenied):
+        copier.copy(orders, DEADLINE_S)
+    assert copier.limit == Limit.full(8)
+
+
+@pytest.mark.parametrize("acl", [None, "private"])
+def test_a_request_without_an_answer_is_given_up_sent_again_and_slows_copies(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder], acl: str | None
+) -> None:
+    test_is_over, held = Event(), Lock()
+
+    def hold_the_first(seen: Seen) -> None:
+        if seen.method == "PUT" and held.acquire(blocking=False):
+            test_is_over.wait()
+
+    door.before = hold_the_first
+    # A third of a copy's deadline is a request's.
+    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings(concurrency=8, deadline_seconds=6))
+    try:
+        (outcome,) = copier.copy(orders[:1], DEADLINE_S)
+    finally:
+        test_is_over.set()
+    assert outcome.failure is None
+    assert copier.limit.cuts >= 1
+    assert len(door.puts()) >= 2
+
+
+def test_it_is_told_once_in_a_while_however_often_copies_are_slowed(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = logging.getLogger("funnel_clone")
+    root.addHandler(caplog.handler)
+    door.faults.extend([Fault(503, "SlowDown")] * 3)
+    try:
+        copier = InProcessCopier(behind_door, CopySettings(concurrency=8))
+        for order in orders[:4]:
+            copier.copy([order], DEADLINE_S)
+    finally:
+        root.removeHandler(caplog.handler)
+    assert copier.limit.cuts > 1
+    told = [record.__dict__ for record in caplog.records if record.__dict__.get("event") is Told.COPIES_SLOWED]
+    assert [record["fields"] for record in told] == [{"allowed": 4, "most": 8, "cuts": 1}]
