@@ -12,7 +12,6 @@ import pytest
 import ray
 
 from engine.cluster.copiers import ActorPoolCopier, CopyActor, start_copy_actors
-from engine.cluster.tally import CopyCounts
 from engine.core.copying import actor_of
 from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder
@@ -108,7 +107,7 @@ def test_what_a_killed_actor_had_in_hand_is_copied_all_the_same(
 def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders: list[CopyOrder], door: Door) -> None:
     door.faults.append(Fault(503, "SlowDown"))
     ActorPoolCopier(actors).copy(orders, DEADLINE_S)
-    counts: list[CopyCounts] = ray.get([actor.counts.remote() for actor in actors])
+    counts = ray.get([actor.counts.remote() for actor in actors])
     assert sorted((actor.lowest_limit, actor.cuts) for actor in counts) == [(8, 1), (16, 0)], "each has its own share"
     assert sum(actor.issued for actor in counts) == 31
 
