@@ -5,7 +5,7 @@ None of them holds a page's text: only ids, keys and figures travel between proc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 DocId = Any
 """A document's ``_id``: an ObjectId as a rule, any BSON value otherwise. Compared as BSON, never as text."""
@@ -35,6 +35,14 @@ class Failure:
     def __str__(self) -> str:
         """The sentence that stands in ``errors``; equal failures read equal, so errors have no doubles."""
         return f"{self.kind} {self.source}: {self.reason}" if self.source else f"{self.kind}: {self.reason}"
+
+    @classmethod
+    def read(cls, sentence: str) -> "Failure | None":
+        """The failure that a sentence of ``errors`` tells; None where it tells none, as why a whole clone failed."""
+        told, colon, reason = sentence.partition(": ")
+        kind, _, source = told.partition(" ")
+        known = next((k for k in get_args(FailureKind) if k == kind), None)
+        return None if known is None or not colon else cls(known, source, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +194,8 @@ class StepResult:
     """Form documents that this step made."""
     chat_keys: int = 0
     """Chat keys that were replaced."""
+    kept: bool = False
+    """The page was edited since it was asked for again, and stays as it is."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage -> seconds: load, images, forms, chat, rewrite, commit."""
 

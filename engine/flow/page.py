@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from engine.core.errors import ComponentsInvalid, DocumentInvalid, PlanOutdated
 from engine.core.model import Failure, Identity, ReferenceKind, StepWork
+from engine.core.proof import fingerprint
 from engine.core.references import Reference, References
 from engine.core.rewrite import rewrite
 from engine.edges.mongo import pages
@@ -80,11 +80,6 @@ def rewrite_page(page: Page, replacements: Mapping[Identity, str]) -> Rewritten:
         "components_written": fingerprint(components),
     }
     return Rewritten(html, components, proof)
-
-
-def fingerprint(text: str | None) -> str:
-    """SHA-256 of the text's UTF-8, in hex; empty for null."""
-    return "" if text is None else sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _given_up(work: StepWork, html: References, components: References) -> tuple[Failure, ...]:

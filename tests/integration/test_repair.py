@@ -14,11 +14,11 @@ from pymongo import monitoring
 
 from engine.core.errors import ClaimLost, PermanentError
 from engine.core.identity import form_secret_id, object_key
+from engine.core.proof import fingerprint
 from engine.edges.mongo.client import Store, open_store
 from engine.edges.mongo.repair import Change, PageChange, commit
 from engine.edges.mongo.repair_reads import tokens_among
 from engine.edges.s3 import InProcessCopier, Objects
-from engine.flow.page import fingerprint
 from engine.settings import ChatSettings, Settings
 from engine.upkeep.invariants import examine
 from engine.upkeep.repair import Repair, repair

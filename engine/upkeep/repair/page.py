@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.core.errors import DocumentTooLarge
 from engine.core.model import DocId, Failure, Identity
+from engine.core.proof import fingerprint
 from engine.core.references import Reference
 from engine.core.rewrite import rewrite
 from engine.edges.mongo import repair as edge
@@ -14,7 +15,7 @@ from engine.edges.mongo.repair_reads import StoredPage, read_page
 from engine.edges.mongo.repair_sizes import oversized
 from engine.flow.chat import gather_chat
 from engine.flow.forms import gather_forms
-from engine.flow.page import Page, fingerprint
+from engine.flow.page import Page
 from engine.upkeep.repair.images import ImageMover
 from engine.upkeep.repair.report import CopiedForm, Move
 from engine.upkeep.repair.survey import Survey
