@@ -30,6 +30,8 @@ Around it:
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
   - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing
   - verify      ``upkeep/verify``     a clone proved against its original; ``upkeep/invariants`` says what sound is
+  - cancel      ``upkeep/cancel``     a clone ends whoever works on it; ``edges/mongo/cancels`` takes their fence away
+  - retry       ``upkeep/retry``      an ended clone goes on where it stands; ``edges/mongo/retries`` compares first
   - repair      ``upkeep/repair``     a clone of the old system mended; ``edges/mongo/repair`` compares and sets
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them

@@ -57,6 +57,8 @@ class Event(StrEnum):
     """The store asks for fewer copies at once; told now and then, however often it does."""
     STEP_DONE = "step done"
     """A step is committed."""
+    STEP_KEPT = "step kept"
+    """A page that was to be done again was edited meanwhile: it stays as it is."""
     TASK_FAILED = "task failed"
     """A layout, a step or an end came to nothing this time."""
     WRITE_DELAYED = "write delayed"
@@ -71,6 +73,10 @@ class Event(StrEnum):
     """Parked, with its reason."""
     SOURCE_DELETED = "source deleted"
     """Parked: its original is gone; the old system's 'original missing'."""
+    FUNNEL_CANCELLED = "funnel cancelled"
+    """Parked, because somebody said so."""
+    FUNNEL_ASKED_AGAIN = "funnel asked again"
+    """An ended clone is to be tried again, from where it stands."""
 
 
 _LEVELS: Mapping[Event, int] = {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from engine import __version__
+from engine.cli.cancel import cancel
 from engine.cli.command import EXIT_PROBLEMS, EXIT_UNREACHABLE, EXIT_USAGE, print_error
 from engine.cli.demo import demo
 from engine.cli.down import down
@@ -15,6 +16,7 @@ from engine.cli.init import init
 from engine.cli.plan import plan
 from engine.cli.repair import repair
 from engine.cli.request import request
+from engine.cli.retry import retry
 from engine.cli.run_pass import run_pass
 from engine.cli.status import status
 from engine.cli.submit import submit
@@ -31,7 +33,7 @@ Settings follow a command as KEY=VALUE (Hydra overrides), or come from the envir
 Exit status:
   0  done (also: refused, because another pass runs)
   1  the work found problems: a funnel failed or completed with errors
-  2  wrong usage or configuration, unknown id
+  2  wrong usage or configuration, unknown id, a clone in a state that the command is not for
   3  a service that is needed cannot be reached
 """
 
@@ -42,7 +44,10 @@ def cli() -> None:
     """Group the commands."""
 
 
-for command in (demo, down, import_funnel, init, plan, repair, request, run_pass, status, submit, verify):
+for command in (
+    *(cancel, demo, down, import_funnel, init, plan, repair),
+    *(request, retry, run_pass, status, submit, verify),
+):
     cli.add_command(command)
 
 

@@ -18,6 +18,7 @@ from engine.settings import Settings
 from engine.telemetry import Event, emit
 
 TICK_S = 0.5
+# A cancel must be seen within 5 s, whatever the lease: this, a tick of ours and one of the pass come before that.
 LOST_CLAIM_CHECK_S = 2.0
 PROGRESS_S = 1.0
 _LONGEST_BEAT_S = 30.0

@@ -200,8 +200,8 @@ class PassRun:
 
     def _let_go_of_lost(self) -> None:
         for scope in self._heartbeat.lost & self.state.in_hand.keys():
-            # A finish raises the epoch itself; whether it did so as ours, its own fence says.
-            if self.state.in_hand[scope].phase not in ("finish", "ending"):
+            # An end that is being written raises the epoch itself; whether it did so as ours, its own fence says.
+            if self.state.in_hand[scope].phase != "ending":
                 self.state.lose(self.state.in_hand[scope])
 
     def _cancel_overdue(self) -> None:

@@ -71,6 +71,10 @@ class Settler:
         ):
             if count:
                 emit(event, **about, count=count)
+        if result.kept:
+            self._state.tally.add_problem(f"step {result.step_id} was edited since it was cloned, and stays as it is")
+            emit(Event.STEP_KEPT, **about)
+            return
         emit(Event.STEP_DONE, **about, failures=len(result.failures))
 
     def _finished(self, funnel: FunnelInHand, result: FinishResult) -> None:

@@ -10,7 +10,15 @@ from engine.configuration.composition import composed, to_yaml
 from engine.configuration.overrides import for_hydra
 from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
-from engine.settings import LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from engine.settings import (
+    LocalSettings,
+    MongoSettings,
+    RaySettings,
+    S3Settings,
+    ScanSettings,
+    Settings,
+    StepSettings,
+)
 
 Section = TypeVar("Section")
 
@@ -55,6 +63,14 @@ class Configuration:
     def local(self) -> LocalSettings:
         """The embedded servers' folder alone."""
         return self._section("local", LocalSettings)
+
+    def scan(self) -> ScanSettings:
+        """Which funnels a pass takes, alone."""
+        return self._section("scan", ScanSettings)
+
+    def steps(self) -> StepSettings:
+        """The work on steps alone."""
+        return self._section("steps", StepSettings)
 
     def masked_yaml(self) -> str:
         """All values as YAML, for people to read: a secret reads ``***`` where it is set, ``null`` where it is not."""

@@ -19,6 +19,14 @@ A_CLONE: Stage = {"original_funnel_id": {"$exists": True, "$ne": None}}
 
 PASS_LEASE = "pass"  # noqa: S105 - the name of a lease
 
+# A request may hold anything under `clone`: fields can only be set in a document.
+CLONE_IS_A_DOCUMENT: Stage = {"$set": {"clone": {"$cond": [{"$eq": [{"$type": "$clone"}, "object"]}, "$clone", {}]}}}
+
+_RUN_GOES_ON: Stage = {"$in": ["$clone.state", ["waiting", "cloning"]]}
+_RUN_BEFORE: Stage = {"$ifNull": ["$clone.run", 0]}
+_RUN: Stage = {"$cond": [_RUN_GOES_ON, {"$max": [_RUN_BEFORE, 1]}, {"$add": [_RUN_BEFORE, 1]}]}
+_EPOCH_RAISED: Stage = {"$add": [{"$ifNull": ["$clone.epoch", 0]}, 1]}
+
 
 def age_at_least(field: str, minutes: float) -> Stage:
     """An expression: ``field`` is older than ``minutes`` by the server's clock. A missing date is old."""
@@ -76,21 +84,18 @@ def claim(pass_id: str) -> list[Stage]:
     A run goes on where the state was ``waiting`` or ``cloning``; any other state means that somebody asked anew.
     ``pending`` stays true until the end, so that a claim that dies leaves a funnel that is still asked for.
     """
-    goes_on = {"$in": ["$clone.state", ["waiting", "cloning"]]}
-    run = {"$ifNull": ["$clone.run", 0]}
     attempts = {"$ifNull": ["$clone.attempts", 0]}
     return [
-        # A request may hold anything under `clone`: fields can only be set in a document.
-        {"$set": {"clone": {"$cond": [{"$eq": [{"$type": "$clone"}, "object"]}, "$clone", {}]}}},
+        CLONE_IS_A_DOCUMENT,
         {
             "$set": {
                 "pending": True,
                 "in_progress": True,
                 "updatedAt": "$$NOW",
-                "clone.epoch": {"$add": [{"$ifNull": ["$clone.epoch", 0]}, 1]},
-                "clone.run": {"$cond": [goes_on, {"$max": [run, 1]}, {"$add": [run, 1]}]},
-                "clone.attempts": {"$cond": [goes_on, {"$add": [attempts, 1]}, 1]},
-                "clone.started_at": {"$cond": [goes_on, {"$ifNull": ["$clone.started_at", "$$NOW"]}, "$$NOW"]},
+                "clone.epoch": _EPOCH_RAISED,
+                "clone.run": _RUN,
+                "clone.attempts": {"$cond": [_RUN_GOES_ON, {"$add": [attempts, 1]}, 1]},
+                "clone.started_at": {"$cond": [_RUN_GOES_ON, {"$ifNull": ["$clone.started_at", "$$NOW"]}, "$$NOW"]},
                 "clone.state": "cloning",
                 "clone.pass": pass_id,
             }
@@ -151,7 +156,7 @@ def ended(state: str, fields: Mapping[str, Any]) -> list[Stage]:
                 "updatedAt": "$$NOW",
                 "clone.state": state,
                 "clone.finished_at": "$$NOW",
-                "clone.epoch": {"$add": ["$clone.epoch", 1]},
+                "clone.epoch": _EPOCH_RAISED,
                 **literal,
             }
         },
@@ -164,6 +169,41 @@ def gains_error(reason: str) -> Stage:
     before = {"$cond": [{"$isArray": "$error"}, "$error", []]}
     text = {"$literal": reason}
     return {"$set": {"error": {"$cond": [{"$in": [text, before]}, before, {"$concatArrays": [before, [text]]}]}}}
+
+
+def source_gone_sentence(original_id: DocId) -> str:
+    """What ``error`` gains where the original does not exist (B7)."""
+    return f"Original Funnel not found, id:{original_id}"
+
+
+def loses_error(reasons: Sequence[str]) -> Stage:
+    """``error`` loses ``reasons``; what others wrote there stays."""
+    kept = {"$filter": {"input": "$error", "cond": {"$not": [{"$in": ["$$this", {"$literal": list(reasons)}]}]}}}
+    return {"$set": {"error": {"$cond": [{"$isArray": "$error"}, kept, "$error"]}}}
+
+
+def cancelled(reason: str) -> list[Stage]:
+    """The end of a clone by its users, in whatever state it is: the run that it is in, or that was asked for, ends."""
+    return [
+        CLONE_IS_A_DOCUMENT,
+        {"$set": {"clone.run": _RUN}},
+        *ended("cancelled", {"clone.errors": [reason]}),
+        {"$unset": ["clone.reason"]},
+        gains_error(reason),
+    ]
+
+
+def asked_again(reasons: Sequence[str]) -> list[Stage]:
+    """An ended clone is asked for: its state stays, so that the next claim begins a new run with attempts of its own.
+
+    ``reasons``: why it ended before; its ``error`` loses them.
+    """
+    return [
+        CLONE_IS_A_DOCUMENT,
+        {"$set": {"pending": True, "in_progress": False, "updatedAt": "$$NOW", "clone.epoch": _EPOCH_RAISED}},
+        {"$unset": ["clone.next_try_at", "clone.reason", "original_funnel_deleted"]},
+        loses_error(reasons),
+    ]
 
 
 def waits(delay_s: float, reason: str, *, counts: bool) -> list[Stage]:

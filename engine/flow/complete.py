@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from engine.core.model import Claim, Failure, FinishResult, FunnelPlan
-from engine.edges.mongo import ends
+from engine.core.model import Claim, DocId, Failure, FinishResult, FunnelPlan
+from engine.core.state import WrongState
+from engine.edges.mongo import cancels, ends
 from engine.edges.mongo.client import Store
+from engine.edges.pipelines import source_gone_sentence
 from engine.flow.context import FunnelContext
 from engine.flow.images import CopiedImages, copy_images
 
 COMPLETED = "funnel_cloning_completed"
 FAILED = "funnel_cloning_failed"
 SOURCE_DELETED = "original_funnel_deleted"
+CANCELLED = "cancelled"
 
 
 def finish_funnel(context: FunnelContext) -> FinishResult:
@@ -61,7 +64,7 @@ def end_source_gone(store: Store, claim: Claim) -> None:
         "source_deleted",
         ends.Event(FAILED, {"funnel_id": str(claim.funnel_id), "status": "failed", "reason": SOURCE_DELETED}),
         {"original_funnel_deleted": True},
-        error=f"Original Funnel not found, id:{claim.original_id}",
+        error=source_gone_sentence(claim.original_id),
     )
 
 
@@ -79,6 +82,12 @@ def park(store: Store, claim: Claim, reason: str) -> None:
         {"clone.errors": [reason]},
         error=reason,
     )
+
+
+def cancel(store: Store, funnel_id: DocId, thresholds: cancels.Thresholds) -> cancels.Cancelled | WrongState | None:
+    """Somebody ends the clone: users told, what was made stays. None where there is no such clone. Safe to repeat."""
+    payload = {"funnel_id": str(funnel_id), "status": "failed", "reason": CANCELLED}
+    return cancels.cancel(store, funnel_id, CANCELLED, ends.Event(FAILED, payload), thresholds)
 
 
 def _copy_the_rest(context: FunnelContext) -> CopiedImages:

@@ -5,7 +5,7 @@ and failures and never touch the text; then one pass rewrites the originals, and
 Whatever dies in between leaves a step that is still pending, and the same code begins it anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.model import Failure, FailureKind, StepResult, StepWork
@@ -27,7 +27,8 @@ def clone_step(work: StepWork, context: FunnelContext) -> StepResult:
         PermanentError: The page cannot be cloned; the message names the document.
     """
     watch = Stopwatch()
-    if pages.start(context.store, context.plan.claim, work) is None:
+    begun = pages.start(context.store, context.plan.claim, work)
+    if begun is None:
         return StepResult(work.step_id)
     with watch.stage("load"):
         page = load(context, work)
@@ -43,15 +44,15 @@ def clone_step(work: StepWork, context: FunnelContext) -> StepResult:
         )
     failures = tuple(dict.fromkeys((*page.failures, *images.failures, *forms.failures, *chat.failures)))
     with watch.stage("commit"):
-        forms_made = pages.commit(
-            context.store, context.plan.claim, work, _page_commit(work, context, page, rewritten, failures, new_forms)
-        )
+        whole = _page_commit(work, context, page, rewritten, failures, new_forms, begun.standing)
+        forms_made = pages.commit(context.store, context.plan.claim, work, whole)
     return StepResult(
         step_id=work.step_id,
         failures=failures,
         images_done=copied.done_ids,
         copied=copied.copied,
-        forms=forms_made,
+        forms=forms_made or 0,
+        kept=forms_made is None,
         chat_keys=len(chat.replacements),
         seconds=watch.seconds,
     )
@@ -64,6 +65,7 @@ def _page_commit(
     rewritten: Rewritten,
     failures: Sequence[Failure],
     new_forms: Sequence[dict[str, Any]],
+    standing: Mapping[str, Any] | None,
 ) -> pages.PageCommit:
     return pages.PageCommit(
         raw_html=rewritten.html,
@@ -81,6 +83,7 @@ def _page_commit(
         },
         proof=rewritten.proof,
         new_forms=new_forms,
+        standing=standing,
     )
 
 

@@ -6,6 +6,8 @@
 - ``structure``   what the layout reads and makes
 - ``pages``       what a step reads and writes
 - ``ends``        how a funnel ends: flags and event in one transaction
+- ``cancels``     a clone ends because somebody says so
+- ``retries``     an ended clone is asked for again: compared, then flagged
 - ``passes``      the record of each pass
 - ``requests``    asking for clones
 - ``repair``      a repair's compare-and-set writes; ``repair_reads`` what it reads, ``repair_sizes`` what is too large

@@ -101,16 +101,26 @@ def end(
         funnel = _fenced(store, claim, update, session)
         if state != "completed":
             _lay_down_steps(store, claim, session)
-        _tell(store, claim, state, event, users, funnel["updatedAt"], session)
+        tell(store, claim, state, event, users, funnel["updatedAt"], session)
 
     with translated(f"end of funnel {claim.funnel_id}"):
         store.transaction(body)
 
 
-def _tell(
+def tell(
     store: Store, claim: Claim, state: str, event: Event, users: list[str], now: datetime, session: ClientSession
 ) -> None:
-    """Put the event into the outbox; that the flags were ours to clear says that nobody was told of this run yet."""
+    """Put the event into the outbox, in the transaction that clears the flags: nobody was told of this run yet.
+
+    Args:
+        store: The database.
+        claim: Whose funnel, account and run it is about.
+        state: How the run ended; part of the event's ``_id``.
+        event: What users hear.
+        users: Who hears it.
+        now: The server's time.
+        session: The transaction's.
+    """
     notification = {
         "event": event.name,
         "user_ids": users,

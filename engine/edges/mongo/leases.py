@@ -111,13 +111,22 @@ def write_progress(store: Store, progress: Sequence[tuple[Claim, Mapping[str, in
 
 
 def lost_claims(store: Store, claims: Sequence[Claim]) -> list[Claim]:
-    """Those of ``claims`` whose epoch was raised by somebody else (a cancel, an undo, another pass)."""
+    """Those of ``claims`` whose epoch was raised by somebody else (a cancel, an undo, another pass).
+
+    A completion raises it, too, and is the claim's own doing: nobody else completes what is in our hands.
+    """
     if not claims:
         return []
     with translated("claims"):
-        found = store.funnels.find({"_id": {"$in": [c.funnel_id for c in claims]}}, {"clone.epoch": 1})
-        epochs = {_key(funnel["_id"]): funnel.get("clone", {}).get("epoch") for funnel in found}
-    return [c for c in claims if epochs.get(_key(c.funnel_id)) != c.epoch]
+        wanted = {"_id": {"$in": [c.funnel_id for c in claims]}}
+        found = store.funnels.find(wanted, {"clone.epoch": 1, "clone.state": 1})
+        marks = {_key(funnel["_id"]): funnel.get("clone") or {} for funnel in found}
+    return [c for c in claims if not _is_ours(marks.get(_key(c.funnel_id), {}), c)]
+
+
+def _is_ours(mark: Mapping[str, Any], claim: Claim) -> bool:
+    epoch = mark.get("epoch")
+    return epoch == claim.epoch or (epoch is not None and epoch > claim.epoch and mark.get("state") == "completed")
 
 
 def _key(doc_id: DocId) -> str:

@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from engine.core.errors import ClaimLost, OriginalStepMissing
 from engine.core.model import Claim, DocId, StepWork
+from engine.core.proof import edited_texts
 from engine.edges.mongo.client import Document, Store, translated
 
 
@@ -34,10 +35,21 @@ class PageCommit:
     processed: Mapping[str, bool]
     proof: Mapping[str, str]
     new_forms: Sequence[Document]
+    standing: Mapping[str, Any] | None = None
+    """The proof of the page that stands, where it must not be overwritten if it was edited; None: it may be."""
 
 
-def start(store: Store, claim: Claim, work: StepWork) -> int | None:
-    """Mark the step as in work and count the attempt; returns its number, None where the step is done already.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step in work."""
+
+    attempt: int
+    standing: Mapping[str, Any] | None
+    """As in PageCommit: of a page that was done, and is done again because a part of it had failed."""
+
+
+def start(store: Store, claim: Claim, work: StepWork) -> Begun | None:
+    """Mark the step as in work and count the attempt; None where the step is done already.
 
     The count is raised before any work: what kills its worker counts, too.
 
@@ -57,11 +69,13 @@ def start(store: Store, claim: Claim, work: StepWork) -> int | None:
                     }
                 }
             ],
-            projection={"clone.attempts": 1},
+            projection={"clone.attempts": 1, "clone.guarded": 1, "clone.proof": 1},
             return_document=ReturnDocument.AFTER,
         )
         if step is not None:
-            return int(step["clone"]["attempts"])
+            mark = step["clone"]
+            standing = mark.get("proof") or {}
+            return Begun(int(mark["attempts"]), standing if mark.get("guarded") is True else None)
         # Done may be a late writer's doing, under an older epoch: its page is as good as ours.
         done = store.steps.find_one({"_id": work.step_id, "pending": False, "in_progress": False}, {"_id": 1})
     if done is None:
@@ -127,11 +141,12 @@ def mark_images(store: Store, claim: Claim, uploaded: Sequence[DocId], failed: M
             store.images.bulk_write(writes, ordered=False)
 
 
-def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int:
+def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int | None:
     """Write the page in one transaction: forms, components, the step's own document last. Safe to repeat.
 
     The step's write is fenced and flips the flags: where it finds nothing, nothing of the rest is written either.
-    A form that a sibling step has made meanwhile is taken as it is. Returns how many forms were made.
+    A form that a sibling step has made meanwhile is taken as it is. Returns how many forms were made; None where the
+    page was edited since it was asked for again: it stays as it is, its errors too, and only its flags go down.
 
     Raises:
         ClaimLost: Somebody else holds the step.
@@ -141,26 +156,39 @@ def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int:
     with translated(f"step {work.step_id} (clone of {work.original_id})"):
         while True:
             try:
-                store.transaction(partial(_write, store, claim, work, page, forms))
+                written = store.transaction(partial(_write, store, claim, work, page, forms))
             except (DuplicateKeyError, BulkWriteError):
                 missing = _still_missing(store, forms)
                 if len(missing) == len(forms):
                     raise  # no sibling's form is in the way, but something that will not go away
                 forms = missing
             else:
-                return len(forms)
+                return len(forms) if written else None
 
 
 def _write(
     store: Store, claim: Claim, work: StepWork, page: PageCommit, forms: list[Document], session: ClientSession
-) -> None:
+) -> bool:
+    fence = {"clone.epoch": claim.epoch}
+    if page.standing is not None and _edited(store, work, page.standing, session):
+        kept = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _kept(), session=session)
+        if kept.matched_count != 1:
+            raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+        return False
     if forms:
         store.forms.insert_many(forms, session=session)
-    fence = {"clone.epoch": claim.epoch}
     components = store.components.replace_one({"_id": work.components_id, **fence}, page.components, session=session)
     step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
     if components.matched_count != 1 or step.matched_count != 1:
         raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+    return True
+
+
+def _edited(store: Store, work: StepWork, standing: Mapping[str, Any], session: ClientSession) -> bool:
+    """An edit after this read is a write conflict with what is written then, and the transaction begins anew."""
+    step = store.steps.find_one({"_id": work.step_id}, {"raw_html": 1}, session=session) or {}
+    components = store.components.find_one({"_id": work.components_id}, {"components": 1}, session=session) or {}
+    return bool(edited_texts(standing, step.get("raw_html"), components.get("components")))
 
 
 def _still_missing(store: Store, forms: list[Document]) -> list[Document]:
@@ -177,5 +205,14 @@ def _done(page: PageCommit) -> dict[str, Any]:
             "in_progress": False,
             "clone.proof": dict(page.proof),
         },
+        "$unset": {"clone.guarded": ""},
+        "$currentDate": {"updatedAt": True, "clone.finished_at": True},
+    }
+
+
+def _kept() -> dict[str, Any]:
+    return {
+        "$set": {"pending": False, "in_progress": False},
+        "$unset": {"clone.guarded": ""},
         "$currentDate": {"updatedAt": True, "clone.finished_at": True},
     }
