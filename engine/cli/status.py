@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -51,7 +52,7 @@ def _print_overview(document: dict[str, Any]) -> None:
         table.add_row(
             clone["funnel_id"],
             escape(clone["name"]),
-            clone["state"],
+            reading.told_state(clone),
             f"{clone['steps_done']}/{clone['steps_total']}",
             f"{clone['images_done']}/{clone['images_total']}",
             str(clone["attempts"]),
@@ -62,7 +63,7 @@ def _print_overview(document: dict[str, Any]) -> None:
 
 def _print_one(document: dict[str, Any]) -> None:
     console = stdout_console()
-    console.print(f"[bold]{escape(document['name'])}[/bold]  {document['funnel_id']}: {document['state']}")
+    console.print(f"[bold]{escape(document['name'])}[/bold]  {document['funnel_id']}: {reading.told_state(document)}")
     for label, key in (
         ("clone of", "original_funnel_id"),
         ("why", "reason"),
@@ -77,9 +78,20 @@ def _print_one(document: dict[str, Any]) -> None:
         f"images {document['images_done']}/{document['images_total']}, "
         f"run {document['run']}, attempt {document['attempts']}"
     )
-    for error in document["errors"]:
-        console.print(f"  [yellow]{escape(error)}[/yellow]")
-    table = Table("step", "name", "state", "tries")
+    _print_errors(console, document)
+    table = Table("step", "name", "state", "tries", "errors")
     for step in document["steps"]:
-        table.add_row(step["step_id"], escape(step["name"]), step["state"], str(step["attempts"]))
+        cells = (step["step_id"], step["name"], step["state"], str(step["attempts"]), str(len(step["errors"]) or ""))
+        table.add_row(*map(escape, cells))
     console.print(table)
+
+
+def _print_errors(console: Console, document: dict[str, Any]) -> None:
+    """How many of each kind, then each with its reason."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in document["errors_by_kind"].items() if count)
+    if counts:
+        console.print(f"  could not be cloned: {counts}")
+    for error in document["errors"]:
+        console.print(f"  [yellow]{escape(error)}[/yellow]", highlight=False, soft_wrap=True)
+    if document["with_errors"]:
+        console.print("  `retry` tries again what failed, and nothing else.")

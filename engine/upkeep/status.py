@@ -1,9 +1,15 @@
 """The state of clones as documents for people, scripts and notebooks. Reads only."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, get_args
 
+from engine.core.model import Failure, FailureKind
+from engine.core.state import state_of
 from engine.edges.mongo import reads
 from engine.edges.mongo.client import Document, Store
+
+KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 
 def overview(store: Store, limit: int) -> dict[str, Any]:
@@ -24,10 +30,16 @@ def one(store: Store, text: str) -> dict[str, Any] | None:
         return None
     line = _line(funnel)
     steps = [step for step in reads.steps_of(store, funnel["_id"]) if step.get("original_step_id") is not None]
+    on_pages = reads.page_errors(store, funnel["_id"])
     images_done, images_total = reads.image_counts(store, funnel["_id"])
     clone = _mapping(funnel.get("clone"))
+    if line["state"] == "completed" and "errors" not in clone:  # of the old system: its pages alone tell
+        line["errors"] = sorted({error for errors in on_pages.values() for error in errors})
     return {
         **line,
+        "with_errors": told_state(line) != line["state"],
+        "errors_by_kind": _by_kind(line["errors"]),
+        "failures": [_failure(error) for error in line["errors"]],
         "steps_done": sum(_step_state(step) == "done" for step in steps),
         "steps_total": max(len(steps), line["steps_total"]),
         "images_done": images_done,
@@ -38,29 +50,39 @@ def one(store: Store, text: str) -> dict[str, Any] | None:
         "next_try_at": clone.get("next_try_at"),
         "started_at": clone.get("started_at"),
         "finished_at": clone.get("finished_at"),
-        "steps": [
-            {
-                "step_id": str(step["_id"]),
-                "original_step_id": str(step["original_step_id"]),
-                "name": str(step.get("name", "")),
-                "state": _step_state(step),
-                "attempts": _mapping(step.get("clone")).get("attempts", 0),
-            }
-            for step in steps
-        ],
+        "steps": [_step(step, on_pages.get(repr(step["_id"]), [])) for step in steps],
     }
 
 
-def state_of(funnel: Document) -> str:
-    """The contract's table, read from the flags: they are the truth, ``clone.state`` only names them."""
-    if funnel.get("in_progress") is True:
-        return "cloning"
-    state = _mapping(funnel.get("clone")).get("state")
-    if funnel.get("pending") is True:
-        return "waiting" if state == "waiting" else "asked"
-    if state in ("completed", "failed", "cancelled", "source_deleted"):
-        return str(state)
-    return "source_deleted" if funnel.get("original_funnel_deleted") is True else "completed"
+def told_state(line: dict[str, Any]) -> str:
+    """The state for people: a clone of which a part could not be cloned is not simply completed (D14)."""
+    state = str(line["state"])
+    return "completed with errors" if state == "completed" and line["errors"] else state
+
+
+def _step(step: Document, errors: Sequence[str]) -> dict[str, Any]:
+    return {
+        "step_id": str(step["_id"]),
+        "original_step_id": str(step["original_step_id"]),
+        "name": str(step.get("name", "")),
+        "state": _step_state(step),
+        "attempts": _mapping(step.get("clone")).get("attempts", 0),
+        "processed": _mapping(step.get("processed")),
+        "errors": list(errors),
+    }
+
+
+def _by_kind(errors: Sequence[str]) -> dict[str, int]:
+    """Every kind with its count, 0 too; why a whole clone failed is of no kind."""
+    counts = Counter(failure.kind for failure in map(Failure.read, errors) if failure is not None)
+    return {kind: counts[kind] for kind in KINDS}
+
+
+def _failure(error: str) -> dict[str, Any]:
+    found = Failure.read(error)
+    if found is None:
+        return {"kind": None, "source": None, "reason": error}
+    return {"kind": found.kind, "source": found.source or None, "reason": found.reason}
 
 
 def _line(funnel: Document) -> dict[str, Any]:

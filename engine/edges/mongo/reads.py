@@ -32,9 +32,20 @@ def find_clone(store: Store, text: str) -> Document | None:
 
 def steps_of(store: Store, funnel_id: Any) -> list[Document]:
     """The steps of a clone, without their text, oldest first."""
-    fields = {"name": 1, "pending": 1, "in_progress": 1, "original_step_id": 1, "clone": 1, "updatedAt": 1}
+    fields = dict.fromkeys(("name", "pending", "in_progress", "original_step_id", "processed", "clone", "updatedAt"), 1)
     with translated(f"steps of funnel {funnel_id}"):
         return list(store.steps.find({"funnel_id": funnel_id}, fields).sort("_id", 1))
+
+
+def page_errors(store: Store, funnel_id: Any) -> dict[str, list[str]]:
+    """``repr`` of a step's id -> what of its page could not be cloned; pages without errors are left out."""
+    with_errors = {"funnel_id": funnel_id, "errors.0": {"$exists": True}}
+    found: dict[str, list[str]] = {}
+    with translated(f"components of funnel {funnel_id}"):
+        for components in store.components.find(with_errors, {"step_id": 1, "errors": 1}).sort("_id", 1):
+            errors = found.setdefault(repr(components.get("step_id")), [])
+            errors += [str(error) for error in components["errors"] if str(error) not in errors]
+    return found
 
 
 def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
