@@ -144,13 +144,22 @@ def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
     held_back = {"blockConnection": True, "blockTimeMS": 300}
     admin = store.client.admin
     admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": {**slow, **held_back}})
-    running = subprocess.Popen(
-        command, env=shell.environment, cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    wait_for(lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, within_s=60)
-    running.send_signal(signal.SIGINT)
-    out, _ = running.communicate(timeout=TIMEOUT_S)
-    admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    try:
+        with subprocess.Popen(
+            command,
+            env=shell.environment,
+            cwd=shell.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as running:
+            wait_for(
+                lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, within_s=TIMEOUT_S
+            )
+            running.send_signal(signal.SIGINT)
+            out, _ = running.communicate(timeout=TIMEOUT_S)
+    finally:
+        admin.command({"configureFailPoint": "failCommand", "mode": "off"})
     assert running.returncode == 1
     assert json.loads(out)["state"] == "stopped"
     funnel = store.funnels.find_one({"_id": clone}) or {}
