@@ -1,16 +1,33 @@
-"""What tests of the engine stand on: settings of the test's own database and bucket, a store, work in process."""
+"""What tests of the engine stand on: real servers, settings of the test's own database and bucket, a store.
+
+One MongoDB, one S3 and one Ray a session; a database and a bucket of its own a test. A server that cannot be started
+fails the run: a test that was not run would look like one that passed.
+"""
 
 import signal
+import uuid
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from bson.codec_options import CodecOptions
 from hypothesis import settings as examples
+from pymongo import MongoClient
+from pymongo.database import Database
 
 from engine.edges.mongo.client import Store, open_store
+from engine.local.mongod import MongoServer
+from engine.local.ray_cluster import embedded_ray
+from engine.local.seaweed import S3Server
+from engine.local.servers import Servers, embedded_servers
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
 from tests.in_process import Workshop
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # How long an example takes says nothing on a busy machine. The same examples in each run, so that a change is judged by
 # what it does; `--hypothesis-profile=long` tries many more, and others each time.
@@ -24,6 +41,69 @@ PREVIEW_DOMAIN = "preview.example.com"
 def pytest_configure() -> None:
     """A shell's background job is born deaf to Ctrl-C, and hands that on to the commands that tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with embedded_servers(tmp_path_factory.mktemp("servers"), test_commands=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mongo_server(servers: Servers) -> MongoServer:
+    return servers.mongo
+
+
+@pytest.fixture(scope="session")
+def s3_server(servers: Servers) -> S3Server:
+    return servers.s3
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongo_server: MongoServer) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongo_server.uri) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database; dropped after the test."""
+    aware: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+    fresh = mongo_client.get_database(f"test-{uuid.uuid4().hex}", codec_options=aware)
+    yield fresh
+    mongo_client.drop_database(fresh.name)
+
+
+@pytest.fixture(scope="session")
+def s3(s3_server: S3Server) -> Iterator["S3Client"]:
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server.endpoint_url,
+        region_name=s3_server.region,
+        aws_access_key_id=s3_server.access_key_id,
+        aws_secret_access_key=s3_server.secret_access_key,
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(s3: "S3Client") -> Iterator[str]:
+    """An empty bucket; emptied and removed after the test."""
+    name = f"test-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for found in page.get("Contents", []):
+            s3.delete_object(Bucket=name, Key=found["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Ray that the test's process is connected to; started by the first test that asks for it."""
+    with embedded_ray(RaySettings(num_cpus=2), tmp_path_factory.mktemp("ray")):
+        yield
 
 
 @pytest.fixture
