@@ -14,6 +14,7 @@ _MISSING_CODES = frozenset({"NoSuchKey", "NotFound", "404"})
 # Status 403, yet it is about one object: it lies in an archive.
 _OF_ONE_OBJECT = frozenset({"InvalidObjectState"})
 _PRECONDITION_FAILED = "PreconditionFailed"
+_NO_SUCH_UPLOAD = "NoSuchUpload"
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
@@ -21,7 +22,7 @@ _DEBUG = "\n\nDebug source"
 
 
 class ObjectChanged(errors.ObjectStoreUnavailable):
-    """The object is no longer the one that was looked at: look again."""
+    """The object, or its upload, is no longer the one that was looked at: look again."""
 
 
 class Answer(NamedTuple):
@@ -93,6 +94,8 @@ def _engine_error(what: str, answer: Answer) -> errors.CloneError:
         return (errors.ObjectStoreBusy if busy else errors.ObjectStoreUnavailable)(sentence)
     if answer.code == _PRECONDITION_FAILED:
         return ObjectChanged(f"{what}: the object changed while it was copied")
+    if answer.code == _NO_SUCH_UPLOAD:
+        return ObjectChanged(f"{what}: its upload was ended by another try")
     if answer.code in _MISSING_CODES or (answer.status == _NOT_FOUND and not answer.code):
         return errors.ObjectMissing(sentence)
     if answer.status in _DENIED and answer.code not in _OF_ONE_OBJECT:

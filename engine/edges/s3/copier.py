@@ -4,7 +4,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from engine.core.copying import is_bucket_name, is_plain_key
-from engine.core.errors import AccessDenied, ObjectMissing, PermanentError
+from engine.core.errors import AccessDenied, ObjectMissing, ObjectStoreUnavailable, PermanentError
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3.answers import translated
 from engine.edges.s3.clients import open_client, open_store
@@ -13,6 +13,7 @@ from engine.settings import CopySettings, S3Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
     from obstore.store import S3Store
 
 GONE = "object is gone"
@@ -112,9 +113,7 @@ class ObjectCopier:
 
     def _measured(self, order: CopyOrder, ends_at: float, refused: Refused) -> int:
         """Look at the object itself, then copy it whole or in parts."""
-        client = self._client()
-        with translated(_what(order)):
-            head = client.head_object(Bucket=order.source_bucket, Key=order.source_key)
+        client, head = self._client(), self._head(order)
         if head["ContentLength"] > self._copy.multipart_threshold_bytes:
             PartsCopy(client, order, _what(order), ends_at, refused).run(
                 head, self._copy.multipart_part_bytes, self._settings.acl
@@ -122,6 +121,19 @@ class ObjectCopier:
         else:
             self._by_boto3(order)
         return head["ContentLength"]
+
+    def _head(self, order: CopyOrder) -> "HeadObjectOutputTypeDef":
+        """The answer to HEAD has no body and so tells no code: what is behind a bare 400, a GET is told (Wasabi)."""
+        client = self._client()
+        try:
+            with translated(_what(order)):
+                return client.head_object(Bucket=order.source_bucket, Key=order.source_key)
+        except (AccessDenied, ObjectMissing):
+            raise
+        except PermanentError as error:
+            with translated(_what(order)):
+                client.get_object(Bucket=order.source_bucket, Key=order.source_key)["Body"].close()
+            raise ObjectStoreUnavailable(f"{error}, and then does not") from error
 
     def _store(self, bucket: str) -> "S3Store":
         with self._lock:

@@ -54,6 +54,7 @@ class PartsCopy:
         Raises:
             CloneError: As the store answers; nothing is left of the upload then.
         """
+        self._abort_earlier()
         described = {name: head[name] for name in _DESCRIBED if head.get(name)}
         if acl:
             described["ACL"] = acl
@@ -72,6 +73,14 @@ class PartsCopy:
             with suppress(CloneError), translated(self._what):
                 self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
             raise
+
+    def _abort_earlier(self) -> None:
+        """Uploads to this key that a lost answer or a dead process left open: their parts would be paid for."""
+        with suppress(CloneError), translated(self._what):
+            found = self._client.list_multipart_uploads(Bucket=self._order.bucket, Prefix=self._order.key)
+            for upload in found.get("Uploads", []):
+                if upload["Key"] == self._order.key:
+                    self._client.abort_multipart_upload(**self._target, UploadId=upload["UploadId"])
 
     def _copy_parts(self, upload_id: str, head: Mapping[str, Any], part_bytes: int) -> "list[CompletedPartTypeDef]":
         size_bytes = head["ContentLength"]
