@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -38,9 +39,23 @@ examples.load_profile("usual")
 PREVIEW_DOMAIN = "preview.example.com"
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of the fault kit (tests/fault) is run; usually a sample, another one each time."""
+    group = parser.getgroup("fault")
+    group.addoption("--fault", choices=("sample", "all"), default="sample", help="a sample of the faults, or all")
+    group.addoption("--fault-seed", type=int, default=SystemRandom().randrange(10**6), help="what draws the sample")
+    group.addoption("--fault-shard", default="1/1", metavar="I/N", help="of all, every Nth from the Ith on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """A shell's background job is born deaf to Ctrl-C, and hands that on to the commands that tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", "fault_sample(n): so many of these are run where --fault=sample")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Both are needed to repeat a run."""
+    return f"faults: --fault={config.getoption('fault')} --fault-seed={config.getoption('fault_seed')}"
 
 
 @pytest.fixture(scope="session")

@@ -23,12 +23,9 @@ from tests.fault.mongo_door import MongoDoor, mongo_door
 from tests.fault.mongo_faults import FAULTS, REFUSED, Fault, no_fault_left, striker
 from tests.fault.mongo_wire import Point, Wire, watched_store
 from tests.fault.outcomes import Outcomes
-from tests.fault.sampling import sampled
 from tests.fault.whole_funnel import build_whole_funnel
 from tests.funnels import request_clone
 from tests.in_process import Workshop
-
-AT_ONE_GO = 18
 
 _STEP = (
     ("findAndModify", "funnel.step"),
@@ -105,15 +102,6 @@ def points_of(names: tuple[tuple[str, str], ...]) -> list[Point]:
 FRESH, TAKEN_UP = points_of(_FRESH), points_of(_TAKEN_UP)
 # What a clone that is taken up has of its own: from its lease to the end of its layout.
 _OF_ITS_OWN = TAKEN_UP[2 : TAKEN_UP.index(Point("commitTransaction", "", 1)) + 1]
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for name, points in (("fresh", FRESH), ("taken_up", _OF_ITS_OWN)):
-        if f"{name}_point" in metafunc.fixturenames:
-            strikes = [(point, fault) for point in points for fault in FAULTS]
-            chosen = sampled(metafunc.config, strikes, AT_ONE_GO if name == "fresh" else AT_ONE_GO // 3)
-            ids = [f"{point} {fault}" for point, fault in chosen]
-            metafunc.parametrize((f"{name}_point", "fault"), chosen, ids=ids)
 
 
 class Bench:
@@ -194,19 +182,25 @@ def test_the_lists_hold_every_command_that_a_clone_sends(bench: Bench, half_made
     bench.judge(runs=1)
 
 
+@pytest.mark.fault_sample(16)
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("point", FRESH, ids=str)
 def test_b18_a_clone_outlives_a_fault_at_any_of_its_commands(
-    bench: Bench, mongo_client: MongoClient[dict[str, Any]], fresh_point: Point, fault: Fault
+    bench: Bench, mongo_client: MongoClient[dict[str, Any]], point: Point, fault: Fault
 ) -> None:
-    told = bench.strike(fresh_point, fault, mongo_client)
+    told = bench.strike(point, fault, mongo_client)
     assert not told.parked or fault is REFUSED
     bench.judge(runs=1 + told.parked)
 
 
+@pytest.mark.fault_sample(6)
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("point", _OF_ITS_OWN, ids=str)
 def test_b17_a_clone_that_is_taken_up_outlives_it_too(
-    bench: Bench, mongo_client: MongoClient[dict[str, Any]], taken_up_point: Point, fault: Fault
+    bench: Bench, mongo_client: MongoClient[dict[str, Any]], point: Point, fault: Fault
 ) -> None:
     bench.leave_half_made()
-    told = bench.strike(taken_up_point, fault, mongo_client)
+    told = bench.strike(point, fault, mongo_client)
     assert not told.parked or fault is REFUSED
     bench.judge(runs=1 + told.parked)
 

@@ -3,8 +3,9 @@
 Each fault strikes both libraries that copy: obstore, and boto3 where an ACL is set or an object goes in parts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +20,6 @@ from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
 from tests.fault.by_policy import PolicyPasses, Told, end_of
 from tests.fault.s3_door import Blow, Request, S3Door, s3_door
-from tests.fault.sampling import sampled
 from tests.fault.whole_funnel import LARGE_BYTES, build_whole_funnel
 from tests.funnels import build_funnel, request_clone
 
@@ -53,8 +53,9 @@ OF_ONE_IMAGE = (
     Blow(403, "InvalidObjectState"),  # it lies in an archive
     Blow(501, "NotImplemented"),
 )
-Strike = tuple[Any, Blow]
 ACLS = (None, "private")
+HELD = (Blow(how="held"), Blow(how="held", carried_out=True))
+LASTING = (*PASSING[1::6], *HELD)
 DENIALS = (
     Blow(403, "AccessDenied"),
     Blow(403),
@@ -74,28 +75,10 @@ OF_PARTS: dict[str, Callable[[Request], bool]] = {
 }
 
 
-ONCE_LOST = (
-    ("begin", Blow(how="cut", carried_out=True)),  # nobody knows the upload's id
-    ("part", Blow(404, "NoSuchUpload")),  # another try ended the upload
-    ("look", Blow(400, "RequestRateLimitExceeded")),  # the answer to HEAD has no body: the code is lost
-)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    held = (Blow(how="held"), Blow(how="held", carried_out=True))
-    of_parts = [blow for blow in PASSING if blow.how != "spaces first"]
-    for name, values, count in (
-        ("passing", [(acl, blow) for acl in ACLS for blow in PASSING], 10),
-        ("lasting", [(acl, blow) for acl in ACLS for blow in (*PASSING[1::6], *held)], 4),
-        ("of_one_image", [(acl, blow) for acl in ACLS for blow in OF_ONE_IMAGE], 4),
-        ("denial", [(acl, blow) for acl in ACLS for blow in DENIALS], 3),
-        ("of_parts", [(stage, blow) for stage in OF_PARTS for blow in of_parts], 5),
-    ):
-        if name in metafunc.fixturenames:
-            chosen = sampled(metafunc.config, values, count)
-            if name == "of_parts":
-                chosen = list(dict.fromkeys((*ONCE_LOST, *chosen)))
-            metafunc.parametrize(name, chosen, ids=[f"{where or 'obstore'} {blow}" for where, blow in chosen])
+def every(wheres: Iterable[Any], blows: Iterable[Blow]) -> pytest.MarkDecorator:
+    """Parametrizes a test over both."""
+    pairs = list(product(wheres, blows))
+    return pytest.mark.parametrize(("where", "blow"), pairs, ids=[f"{a or 'obstore'}: {blow}" for a, blow in pairs])
 
 
 @pytest.fixture
@@ -153,21 +136,23 @@ def first_copies(count: int, blow: Blow) -> Callable[[Request], Blow | None]:
     return lambda request: left.pop() if request.source and left else None
 
 
+@pytest.mark.fault_sample(10)
+@every(ACLS, PASSING)
 def test_b14_what_passes_is_outlived_without_an_attempt(
-    trial: Trial, behind_door: Settings, door: S3Door, passing: Strike
+    trial: Trial, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
 ) -> None:
-    acl, blow = passing
     door.strike = first_copies(3, blow)
-    told = trial.run(through(acl, behind_door))
+    told = trial.run(through(where, behind_door))
     assert (told.errors, told.passes, door.blows) == ([], 1, 3)
     trial.judge()
 
 
+@pytest.mark.fault_sample(4)
+@every(ACLS, LASTING)
 def test_b21_what_outlasts_the_deadline_fails_the_try_and_is_done_by_a_later_one(
-    trial: Trial, behind_door: Settings, door: S3Door, lasting: Strike
+    trial: Trial, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
 ) -> None:
-    acl, blow = lasting
-    late = replace(through(acl, behind_door), copy=CopySettings(concurrency=4, deadline_seconds=0.4))
+    late = replace(through(where, behind_door), copy=CopySettings(concurrency=4, deadline_seconds=0.4))
     door.strike = lambda request: blow if request.source else None
 
     def heal(_: Told) -> None:
@@ -181,16 +166,17 @@ def test_b21_what_outlasts_the_deadline_fails_the_try_and_is_done_by_a_later_one
     trial.judge()
 
 
+@pytest.mark.fault_sample(4)
+@every(ACLS, OF_ONE_IMAGE)
 def test_b17_b18_what_is_wrong_with_one_image_is_told_and_its_reference_stays(
-    trial: Trial, store: Store, behind_door: Settings, door: S3Door, of_one_image: Strike
+    trial: Trial, store: Store, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
 ) -> None:
-    acl, blow = of_one_image
     page = store.steps.find_one({"funnel_id": trial.before.funnel_id}) or {}
     struck = next(
         r["key"] for r in store.images.find({"ref_id": trial.before.funnel_id}) if r["key"] in page["raw_html"]
     )
     door.strike = lambda request: blow if unquote(request.source).endswith(f"/{struck}") else None
-    told = trial.run(through(acl, behind_door))
+    told = trial.run(through(where, behind_door))
     assert (told.errors, told.passes) == ([], 1)
     assert trial.failed_images() == [struck]
     clones = store.steps.find({"funnel_id": trial.clone_id})
@@ -198,17 +184,18 @@ def test_b17_b18_what_is_wrong_with_one_image_is_told_and_its_reference_stays(
     trial.judge(errors=1)
 
 
+@pytest.mark.fault_sample(3)
+@every(ACLS, DENIALS)
 def test_b21_a_denial_in_our_bucket_fails_the_attempt_loses_nothing_and_is_tried_later(
-    trial: Trial, store: Store, behind_door: Settings, door: S3Door, denial: Strike
+    trial: Trial, store: Store, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
 ) -> None:
-    acl, blow = denial
     door.strike = lambda request: blow if request.source else None
 
     def heal_after_the_attempt(told: Told) -> None:
         if len(told.errors) == behind_door.steps.attempts:
             door.strike = lambda _: None
 
-    told = trial.run(through(acl, behind_door), heal_after_the_attempt)
+    told = trial.run(through(where, behind_door), heal_after_the_attempt)
     assert {(type(error), decision) for _, error, decision in told.errors} == {(AccessDenied, Decision.RETRY)}
     assert (told.passes, told.parked, end_of(store, trial.clone_id)["attempts"]) == (2, 0, 2)
     trial.judge()
@@ -227,15 +214,46 @@ def test_a_denial_in_a_foreign_bucket_is_a_failure_of_that_image_alone(
     trial.judge(errors=1)
 
 
-def test_b14_each_request_of_a_copy_in_parts_may_fail_and_no_part_is_left(
-    store: Store, database: Any, s3: Any, bucket: str, behind_door: Settings, door: S3Door, of_parts: Strike
-) -> None:
-    stage, blow = of_parts
+@pytest.fixture
+def in_parts(store: Store, database: Any, s3: Any, bucket: str, behind_door: Settings, door: S3Door) -> "InParts":
     trial = Trial(store, database, s3, bucket, build_whole_funnel(database, s3, bucket, large=True))
-    left = [blow]
-    door.strike = lambda request: left.pop() if left and OF_PARTS[stage](request) else None
-    parts = replace(behind_door.copy, multipart_threshold_bytes=LARGE_BYTES - 1, multipart_part_bytes=LARGE_BYTES - 1)
-    told = trial.run(replace(behind_door, copy=parts))
-    assert (told.errors, told.passes, door.blows) == ([], 1, 1)
-    assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
-    trial.judge(errors=1)
+    return InParts(trial, behind_door, door)
+
+
+class InParts:
+    """A funnel with an image that is copied in parts."""
+
+    def __init__(self, trial: Trial, behind_door: Settings, door: S3Door) -> None:
+        self.trial, self.door = trial, door
+        parts = replace(
+            behind_door.copy, multipart_threshold_bytes=LARGE_BYTES - 1, multipart_part_bytes=LARGE_BYTES - 1
+        )
+        self.settings = replace(behind_door, copy=parts)
+
+    def outlives(self, where: str, blow: Blow) -> None:
+        left = [blow]
+        self.door.strike = lambda request: left.pop() if left and OF_PARTS[where](request) else None
+        told = self.trial.run(self.settings)
+        assert (told.errors, told.passes, self.door.blows) == ([], 1, 1)
+        assert self.trial.s3.list_multipart_uploads(Bucket=self.trial.bucket).get("Uploads", []) == []
+        self.trial.judge(errors=1)  # the image whose object is gone
+
+
+@pytest.mark.fault_sample(4)
+@every(OF_PARTS, PASSING)
+def test_b14_each_request_of_a_copy_in_parts_may_fail_and_no_part_is_left(
+    in_parts: InParts, where: str, blow: Blow
+) -> None:
+    in_parts.outlives(where, blow)
+
+
+def test_an_upload_whose_beginning_was_never_told_is_ended_by_the_next_try(in_parts: InParts) -> None:
+    in_parts.outlives("begin", Blow(how="cut", carried_out=True))
+
+
+def test_an_upload_that_another_try_ended_is_begun_again(in_parts: InParts) -> None:
+    in_parts.outlives("part", Blow(404, "NoSuchUpload"))
+
+
+def test_wasabis_400_to_a_look_is_known_for_what_it_is_although_it_has_no_body(in_parts: InParts) -> None:
+    in_parts.outlives("look", Blow(400, "RequestRateLimitExceeded"))
