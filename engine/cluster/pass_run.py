@@ -104,10 +104,11 @@ class PassRun:
             if taken is None:
                 self._scan_at = monotonic() + SCAN_AGAIN_S
                 return
-            if taken.turn is not None and taken.turn != self._turn:
-                leases.remember_turn(self._store, self._pass_id, taken.turn)
-            self._turn = taken.turn
+            turn, self._turn = self._turn, taken.turn
+            # Before anything that may fail: a claim that nobody takes up would wait for the next pass.
             self._take(taken.claim, rescued=taken.rescued)
+            if taken.turn is not None and taken.turn != turn:
+                leases.remember_turn(self._store, self._pass_id, taken.turn)
 
     def _take(self, claim: Claim, *, rescued: bool) -> None:
         funnel = FunnelInHand(claim, scope=scope_of(claim))

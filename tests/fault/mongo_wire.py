@@ -37,11 +37,16 @@ class Wire(monitoring.CommandListener):
     sent: list[Point] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _armed: dict[Point, Callable[[monitoring.CommandStartedEvent], None]] = field(default_factory=dict)
+    _awaited: list[tuple[str, Callable[[monitoring.CommandStartedEvent], None]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, point: Point, strike: Callable[[monitoring.CommandStartedEvent], None]) -> None:
         """Call ``strike`` in the moment before the command of ``point`` is sent."""
         self._armed[point] = strike
+
+    def at_first_with(self, words: str, strike: Callable[[monitoring.CommandStartedEvent], None]) -> None:
+        """The same for the first command in whose text ``words`` stand."""
+        self._awaited.append((words, strike))
 
     def reached(self, point: Point) -> bool:
         """Whether the command of ``point`` was sent."""
@@ -55,8 +60,10 @@ class Wire(monitoring.CommandListener):
             self._counts[name] += 1
             point = Point(*name, self._counts[name])
             self.sent.append(point)
-            strike = self._armed.pop(point, None)
-        if strike is not None:
+            strikes = [self._armed.pop(point)] if point in self._armed else []
+            awaited = [entry for entry in self._awaited if entry[0] in str(event.command)]
+            self._awaited = [entry for entry in self._awaited if entry not in awaited]
+        for strike in (*strikes, *(strike for _, strike in awaited)):
             strike(event)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
