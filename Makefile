@@ -17,7 +17,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz mutate format clean
+.PHONY: help demo test fault check bench fuzz mutate format clean
 # Two installations into one environment at once would spoil it, so `make -j` changes nothing.
 .NOTPARALLEL:
 
@@ -29,6 +29,9 @@ demo: .packages-demo $(LOCAL) ## Start embedded servers, clone sample funnels, v
 
 test: .packages-test $(DEV) ## Run every test, on real servers that the tests start themselves
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+fault: .packages-test $(DEV) ## Kill processes at every crash point, and at random; a part with ARGS='--fault-shard=1/4'
+	$(BIN)/python -m pytest tests/fault --fault=all $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, direction of imports
 	$(BIN)/ruff check

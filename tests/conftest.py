@@ -7,6 +7,7 @@ fails the run: a test that was not run would look like one that passed.
 import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC
 from pathlib import Path
 from random import SystemRandom
@@ -25,6 +26,7 @@ from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server
 from engine.local.servers import Servers, embedded_servers
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from tests.fault.traps import Traps, armable
 from tests.in_process import Workshop
 
 if TYPE_CHECKING:
@@ -115,10 +117,18 @@ def bucket(s3: "S3Client") -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray that the test's process is connected to; started by the first test that asks for it."""
-    with embedded_ray(RaySettings(num_cpus=2), tmp_path_factory.mktemp("ray")):
-        yield
+def armable_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traps]:
+    """A Ray that the test's process is connected to, and the traps that its processes obey: none armed."""
+    with ExitStack() as stack:
+        # Whoever else is started by this process shall know nothing of traps.
+        with armable(tmp_path_factory.mktemp("traps")) as traps:
+            stack.enter_context(embedded_ray(RaySettings(num_cpus=2), tmp_path_factory.mktemp("ray")))
+        yield traps
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(armable_ray: Traps) -> None:
+    """The same, for tests that let it live; started by the first test that asks for it."""
 
 
 @pytest.fixture

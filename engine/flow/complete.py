@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
+from engine import crash_points
 from engine.core.model import Claim, DocId, Failure, FinishResult, FunnelPlan
 from engine.core.state import WrongState
 from engine.edges.mongo import cancels, ends
@@ -29,6 +30,7 @@ def finish_funnel(context: FunnelContext) -> FinishResult:
     if steps.unfinished:
         return FinishResult("unfinished")
     copied = _copy_the_rest(context)
+    crash_points.reached("rest.copied", claim.funnel_id)
     errors = _errors(context)
     payload: dict[str, object] = {"funnel_id": str(claim.funnel_id), "status": "completed"}
     if errors:

@@ -7,6 +7,7 @@ in between, no page ever shows a key without an object.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine import crash_points
 from engine.core.errors import ObjectStoreUnavailable
 from engine.core.model import CopyOutcome, DocId, Failure, Identity, ImageWork
 from engine.edges.mongo import pages
@@ -83,6 +84,7 @@ def copy_objects(
     for start in range(0, len(to_copy), BATCH):
         batch = to_copy[start : start + BATCH]
         outcomes = context.copier.copy([context.order(image) for image in batch], context.copy_deadline_s)
+        crash_points.reached("images.copied", batch[0].record_id)
         pairs = list(zip(batch, outcomes, strict=True))
         done += [(image, outcome.size_bytes) for image, outcome in pairs if outcome.failure is None]
         failed += [(i, o.failure) for i, o in pairs if o.failure is not None and not o.transient]

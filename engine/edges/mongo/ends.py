@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
+from engine import crash_points
 from engine.core.errors import ClaimLost
 from engine.core.model import Claim, DocId
 from engine.edges import pipelines
@@ -102,9 +103,11 @@ def end(
         if state != "completed":
             _lay_down_steps(store, claim, session)
         tell(store, claim, state, event, users, funnel["updatedAt"], session)
+        crash_points.reached("end.writing", claim.funnel_id)
 
     with translated(f"end of funnel {claim.funnel_id}"):
         store.transaction(body)
+    crash_points.reached("end.written", claim.funnel_id)
 
 
 def tell(
@@ -143,9 +146,11 @@ def wait(store: Store, claim: Claim, delay_s: float, reason: str, *, counts: boo
     def body(session: ClientSession) -> None:
         _fenced(store, claim, pipelines.waits(delay_s, reason, counts=counts), session)
         _lay_down_steps(store, claim, session)
+        crash_points.reached("wait.writing", claim.funnel_id)
 
     with translated(f"funnel {claim.funnel_id}"):
         store.transaction(body)
+    crash_points.reached("wait.written", claim.funnel_id)
 
 
 def _fenced(store: Store, claim: Claim, update: Sequence[dict[str, Any]], session: ClientSession) -> Document:

@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
+from engine import crash_points
 from engine.edges.mongo.client import Document, Store, translated
 
 _INDEX_OPTIONS_CONFLICT = 85
@@ -95,6 +96,7 @@ def ensure(store: Store, wanted: tuple[Index, ...]) -> list[str]:
                 if error.code != _INDEX_OPTIONS_CONFLICT:
                     raise
                 continue
+        crash_points.reached("index.made")
         made.append(index.name)
     return made
 

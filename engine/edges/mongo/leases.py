@@ -9,6 +9,7 @@ from typing import Any
 from pymongo import ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from engine import crash_points
 from engine.core.model import Claim, DocId
 from engine.edges.mongo.client import Store, translated
 from engine.edges.mongo.scan import Turn
@@ -48,10 +49,12 @@ def acquire(store: Store, pass_id: str, owner: str, ttl_s: float) -> Lease | Hol
     with translated("lease of the pass"):
         with suppress(DuplicateKeyError):  # two first passes at once: the other has made it
             store.leases.update_one({"_id": PASS_LEASE}, {"$setOnInsert": {"expires_at": _LONG_AGO}}, upsert=True)
+            crash_points.reached("lease.made")
         lease = store.leases.find_one_and_update(free, [{"$set": mine}], return_document=ReturnDocument.AFTER)
         if lease is None:
             holder = store.leases.find_one({"_id": PASS_LEASE}) or {}
             return Holder(str(holder.get("pass", "")), str(holder.get("owner", "unknown")))
+    crash_points.reached("lease.acquired")
     return Lease(pass_id, Turn(lease["last_account"]) if "last_account" in lease else None)
 
 
@@ -61,6 +64,7 @@ def renew(store: Store, pass_id: str, ttl_s: float) -> bool:
         result = store.leases.update_one(
             {"_id": PASS_LEASE, "pass": pass_id}, [{"$set": {"renewed_at": "$$NOW", "expires_at": _expiry(ttl_s)}}]
         )
+    crash_points.reached("lease.renewed")
     return result.matched_count == 1
 
 
@@ -68,12 +72,14 @@ def remember_turn(store: Store, pass_id: str, turn: Turn) -> None:
     """Keep the account served last for the next pass: fairness outlives a pass of three funnels."""
     with translated("lease of the pass"):
         store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, {"$set": {"last_account": turn.account_id}})
+    crash_points.reached("lease.turn_kept")
 
 
 def release(store: Store, pass_id: str) -> None:
     """Let the next pass begin at once. Safe to repeat; a lease that another holds stays."""
     with translated("lease of the pass"):
         store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, [{"$set": {"expires_at": "$$NOW"}}])
+    crash_points.reached("lease.released")
 
 
 def beat(store: Store, claims: Sequence[Claim], steps: Sequence[DocId]) -> None:
@@ -87,10 +93,12 @@ def beat(store: Store, claims: Sequence[Claim], steps: Sequence[DocId]) -> None:
                 ],
                 ordered=False,
             )
+            crash_points.reached("funnels.beaten")
         if steps:
             store.steps.bulk_write(
                 [UpdateMany({"_id": {"$in": list(steps)}, "in_progress": True}, [{"$set": {"updatedAt": "$$NOW"}}])]
             )
+            crash_points.reached("steps.beaten")
 
 
 def write_progress(store: Store, progress: Sequence[tuple[Claim, Mapping[str, int]]]) -> None:
@@ -108,6 +116,7 @@ def write_progress(store: Store, progress: Sequence[tuple[Claim, Mapping[str, in
             ],
             ordered=False,
         )
+    crash_points.reached("progress.written")
 
 
 def lost_claims(store: Store, claims: Sequence[Claim]) -> list[Claim]:

@@ -9,6 +9,7 @@ from pymongo import ReturnDocument, UpdateMany
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from engine import crash_points
 from engine.core.errors import ClaimLost, OriginalStepMissing
 from engine.core.model import Claim, DocId, StepWork
 from engine.core.proof import edited_texts
@@ -73,6 +74,7 @@ def start(store: Store, claim: Claim, work: StepWork) -> Begun | None:
             return_document=ReturnDocument.AFTER,
         )
         if step is not None:
+            crash_points.reached("step.started", work.original_id)
             mark = step["clone"]
             standing = mark.get("proof") or {}
             return Begun(int(mark["attempts"]), standing if mark.get("guarded") is True else None)
@@ -139,6 +141,7 @@ def mark_images(store: Store, claim: Claim, uploaded: Sequence[DocId], failed: M
     if writes:
         with translated(f"image records of funnel {claim.funnel_id}"):
             store.images.bulk_write(writes, ordered=False)
+        crash_points.reached("images.recorded", next(iter(uploaded), None))
 
 
 def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int | None:
@@ -163,6 +166,7 @@ def commit(store: Store, claim: Claim, work: StepWork, page: PageCommit) -> int 
                     raise  # no sibling's form is in the way, but something that will not go away
                 forms = missing
             else:
+                crash_points.reached("step.committed", work.original_id)
                 return len(forms) if written else None
 
 
@@ -181,6 +185,7 @@ def _write(
     step = store.steps.update_one({"_id": work.step_id, **fence, "in_progress": True}, _done(page), session=session)
     if components.matched_count != 1 or step.matched_count != 1:
         raise ClaimLost(f"step {work.step_id}, epoch {claim.epoch}")
+    crash_points.reached("step.writing", work.original_id)
     return True
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine import crash_points
 from engine.edges.mongo.client import Store, translated
 
 
@@ -12,6 +13,7 @@ def begin(store: Store, pass_id: str, owner: str, *, drain: bool) -> None:
     started = {"started_at": {"$ifNull": ["$started_at", "$$NOW"]}}
     with translated(f"pass {pass_id}"):
         store.passes.update_one({"_id": pass_id}, [{"$set": {**record, **started}}], upsert=True)
+    crash_points.reached("pass.begun")
 
 
 def finish(store: Store, pass_id: str, state: str, figures: Mapping[str, Any]) -> None:
@@ -21,3 +23,4 @@ def finish(store: Store, pass_id: str, state: str, figures: Mapping[str, Any]) -
             {"_id": pass_id},
             [{"$set": {"finished_at": "$$NOW", "state": state, **{k: {"$literal": v} for k, v in figures.items()}}}],
         )
+    crash_points.reached("pass.closed")

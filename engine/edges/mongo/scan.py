@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pymongo import ReturnDocument
 
+from engine import crash_points
 from engine.core.model import Claim, DocId
 from engine.edges import pipelines
 from engine.edges.mongo.client import ASCENDING, Document, Store, translated
@@ -74,9 +75,12 @@ def _claim_asked(store: Store, pass_id: str, turn: Turn | None) -> Document | No
 
 
 def _claim(store: Store, pass_id: str, filter_: dict[str, Any], order: list[tuple[str, int]]) -> Document | None:
-    return store.funnels.find_one_and_update(
+    funnel = store.funnels.find_one_and_update(
         filter_, pipelines.claim(pass_id), projection=_FIELDS, sort=order, return_document=ReturnDocument.AFTER
     )
+    if funnel is not None:
+        crash_points.reached("funnel.claimed")
+    return funnel
 
 
 def _claim_of(funnel: Document, pass_id: str) -> Claim:

@@ -8,6 +8,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
+from engine import crash_points
 from engine.core.errors import ClaimLost
 from engine.core.model import Claim, DocId
 from engine.edges import pipelines
@@ -136,12 +137,15 @@ def raise_epochs(store: Store, claim: Claim, steps: Sequence[DocId], images: Seq
                 {"_id": {"$in": list(steps)}, "$or": [{"pending": True}, {"in_progress": True}], **not_newer},
                 [{"$set": {**down, **pipelines.taken_over(claim, {"attempts": 0})}}],
             )
+            crash_points.reached("steps.taken_over", claim.funnel_id)
             store.components.update_many({"step_id": {"$in": list(steps)}, **not_newer}, [{"$set": mark}])
+            crash_points.reached("components.taken_over", claim.funnel_id)
         if images:
             store.images.update_many(
                 {"_id": {"$in": list(images)}, "uploaded": {"$ne": True}, **not_newer},
                 [{"$set": mark}, {"$unset": ["clone.error"]}],
             )
+            crash_points.reached("images.taken_over", claim.funnel_id)
 
 
 def write_funnel_and_batch(
@@ -174,6 +178,8 @@ def write_funnel_and_batch(
         ):
             if documents:
                 collection.insert_many(documents, ordered=True, session=session)
+        crash_points.reached("layout.writing", claim.funnel_id)
 
     with translated(f"layout of funnel {claim.funnel_id}"):
         store.transaction(body)
+    crash_points.reached("layout.written", claim.funnel_id)

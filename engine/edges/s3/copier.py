@@ -3,6 +3,7 @@
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from engine import crash_points
 from engine.core.copying import is_bucket_name, is_plain_key
 from engine.core.errors import AccessDenied, ObjectMissing, ObjectStoreUnavailable, PermanentError
 from engine.core.model import CopyOrder, CopyOutcome
@@ -100,6 +101,7 @@ class ObjectCopier:
 
         with translated(_what(order)):
             obstore.copy(self._store(order.bucket), order.source_key, order.key)
+        crash_points.reached("image.copied", order.key)
 
     def _by_boto3(self, order: CopyOrder) -> None:
         options: Any = {"ACL": self._settings.acl} if self._settings.acl else {}
@@ -110,6 +112,7 @@ class ObjectCopier:
                 CopySource={"Bucket": order.source_bucket, "Key": order.source_key},
                 **options,
             )
+        crash_points.reached("image.copied", order.key)
 
     def _measured(self, order: CopyOrder, ends_at: float, refused: Refused) -> int:
         """Look at the object itself, then copy it whole or in parts."""

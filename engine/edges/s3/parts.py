@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from engine import crash_points
 from engine.core.copying import byte_ranges, part_size_bytes
 from engine.core.errors import CloneError, ObjectStoreBusy
 from engine.core.model import CopyOrder
@@ -62,16 +63,19 @@ class PartsCopy:
             if head.get("TagCount"):
                 described["Tagging"] = self._tags()
             upload_id = self._client.create_multipart_upload(**self._target, **described)["UploadId"]
+        crash_points.reached("parts.begun", self._order.key)
         try:
             parts = self._copy_parts(upload_id, head, part_bytes)
             with translated(self._what):
                 self._client.complete_multipart_upload(
                     **self._target, UploadId=upload_id, MultipartUpload={"Parts": parts}
                 )
+            crash_points.reached("parts.joined", self._order.key)
         except BaseException:
             # After the last part's answer, never before: a part that arrived later would stay, and be paid for.
             with suppress(CloneError), translated(self._what):
                 self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
+                crash_points.reached("parts.aborted", self._order.key)
             raise
 
     def _abort_earlier(self) -> None:
@@ -97,6 +101,7 @@ class PartsCopy:
                     # Parts of two versions would make an object that never was.
                     CopySourceIfMatch=head["ETag"],
                 )
+            crash_points.reached("part.copied", self._order.key)
             return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
 
         with ThreadPoolExecutor(PARTS_AT_ONCE, "copy-part") as threads:

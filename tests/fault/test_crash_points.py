@@ -1,0 +1,87 @@
+"""Every named crash point, each process that reaches it: killed there, and killed there again while it recovers."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from engine.crash_points import POINTS
+from engine.flow.layout import lay_out
+from tests.fault.audit import Audit
+from tests.fault.cases import CASES, NOT_STRUCK, Case
+from tests.fault.drill import Drill
+from tests.fault.figures import Figures
+from tests.fault.traps import Sprung, Trap
+
+
+def ask_for_all_kinds(drill: Drill, *, large: bool = False) -> None:
+    """A clone that a dead pass left half made, a new one, and two of originals that do not exist."""
+    original = drill.original(large=large)
+    drill.ask(original)
+    lay_out(drill.store, drill.claim_as_dead_pass(), drill.settings)
+    drill.ask(original)
+    drill.ask_for_nothing()
+    drill.ask_for_nothing()
+
+
+def test_every_point_is_struck_in_every_process_that_reaches_it(drill: Drill) -> None:
+    assert {case.point for case in CASES} | NOT_STRUCK.keys() == set(POINTS)
+    ask_for_all_kinds(drill)
+    assert drill.run_until_done() == ["done"]
+    assert drill.audit() == Audit()
+    seen = set(drill.traps.seen())
+    assert seen <= {(case.role, case.point) for case in CASES}
+    # Those that wait for something special are struck below: a trap that does not spring fails its test.
+    usual = {(c.role, c.point) for c in CASES if not (c.while_held or c.large or c.spent)}
+    assert usual <= seen
+
+
+@pytest.mark.fault_sample(4)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_process_killed_at_a_point_and_again_in_its_recovery_loses_and_doubles_nothing(
+    drill: Drill, case: Case, figures: Figures
+) -> None:
+    if case.spent:
+        # A page whose worker is killed spends its funnel's attempt at once: the funnel waits.
+        drill.settings = replace(drill.settings, steps=replace(drill.settings.steps, attempts=1))
+        drill.traps.arm("step.started", "worker", times=4)
+    ask_for_all_kinds(drill, large=case.large)
+    with ThreadPoolExecutor(1) as striker, halted_steps(drill, wanted=case.while_held) as held:
+        struck = striker.submit(strike_twice, drill, case, held)
+        ends = drill.run_until_done()
+        caught = struck.result()
+    assert len({sprung.pid for sprung in caught}) == 2, caught
+    assert ends.count("its driver died") == (2 if case.role == "driver" else 0)
+    found = drill.audit()
+    figures.add_place(caught)
+    figures.add_recovery(caught, max(drill.ended_at().values()))
+    figures.found += found
+    assert found == Audit(), found
+
+
+def strike_twice(drill: Drill, case: Case, held: Trap | None) -> list[Sprung]:
+    """The second process is one that does again what the first one did; drivers come one after another anyway."""
+    trap = drill.traps.arm(case.point, case.role, times=2, same=case.role != "driver" and not case.over)
+    for n in (1, 2):
+        trap.wait(n)
+        if held is not None:
+            end(held.wait(n).pid)  # a halted step ends with its pass
+    return trap.sprung()
+
+
+@contextmanager
+def halted_steps(drill: Drill, *, wanted: bool) -> Iterator[Trap | None]:
+    """The first step of each of two passes is halted, and lives on as long as nobody ends it."""
+    held = drill.traps.arm("step.started", "worker", times=2, send=signal.SIGSTOP) if wanted else None
+    yield held
+    for sprung in held.sprung() if held else ():
+        end(sprung.pid)
+
+
+def end(pid: int) -> None:
+    with suppress(ProcessLookupError):  # Ray ends the workers of a driver that is gone
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,91 @@
+"""Two passes on one database, from two Ray clusters: the lease lets one of them work, whatever becomes of the other."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from engine.edges.mongo import reads
+from tests.fault.audit import Audit
+from tests.fault.drill import Drill
+from tests.fault.everything import everything
+from tests.processes import alive, wait_for
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 180
+
+
+def pass_in_a_cluster_of_its_own(drill: Drill, folder: Path) -> Any:
+    """``funnel-clone pass --drain`` as another process runs it, with a Ray that it starts itself; its document."""
+    settings = drill.settings
+    known = {name: v for name, v in os.environ.items() if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.cli", "pass", "--drain", "--json", f"local.data_dir={folder}"],
+        env={
+            **known,
+            "PYTHONPATH": str(ROOT),
+            "MONGO_URI": settings.mongo.uri,
+            "MONGO_DATABASE": settings.mongo.database,
+            "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
+            "S3_BUCKET": settings.s3.bucket,
+            "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
+            "PREVIEW_DOMAIN": settings.chat.preview_domain,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr  # 1: a clone without its missing image is no whole success
+    return json.loads(done.stdout)
+
+
+def test_a_pass_from_another_cluster_is_refused_while_one_lives(drill: Drill, tmp_path: Path) -> None:
+    drill.ask(drill.original())
+    held = drill.traps.arm("step.started", "worker", send=signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(drill.run_pass)
+        worker = held.wait().pid
+        try:
+            second = pass_in_a_cluster_of_its_own(drill, tmp_path)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert "another pass runs" in second["refused"]
+        assert second["funnels"] == 0
+        assert first.result() == "done"
+    assert drill.audit() == Audit()
+
+
+def test_a_pass_that_froze_and_was_overtaken_from_another_cluster_writes_nothing(drill: Drill, tmp_path: Path) -> None:
+    drill.ask(drill.original())
+    held = drill.traps.arm("images.copied", "worker", send=signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        frozen = threads.submit(drill.run_pass)
+        pids = [held.wait().pid, driver_pid(drill)]
+        os.kill(pids[1], signal.SIGSTOP)
+        try:
+            drill.wait_for_lease()
+            overtaking = pass_in_a_cluster_of_its_own(drill, tmp_path)
+            finished = everything(drill.database, drill.s3, drill.bucket)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        assert (overtaking["state"], overtaking["completed"]) == ("done", 1)
+        assert frozen.result() == "lease lost"
+    # The driver is gone, and Ray ends what it had in work with it.
+    wait_for(lambda: not alive(set(pids)))
+    assert everything(drill.database, drill.s3, drill.bucket) == finished
+    assert drill.audit() == Audit()
+
+
+def driver_pid(drill: Drill) -> int:
+    """As the lease names its owner."""
+    (pid,) = re.findall(r" pid (\d+)$", (reads.lease(drill.store) or {})["owner"])
+    return int(pid)

@@ -1,0 +1,118 @@
+"""Arms traps for the cluster's processes, and tells which have sprung."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from engine.crash_points import VARIABLE, Point
+from tests.fault.trap import ARMED, FIRED, FOLDER, SEEN, Armed
+from tests.processes import wait_for
+
+Role = Literal["driver", "worker", "copier"]
+_SPRINGS_WITHIN_S = 90.0
+
+
+@dataclass(frozen=True)
+class Sprung:
+    """A process that was caught."""
+
+    point: str
+    role: str
+    pid: int
+    at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Trap:
+    """One that was armed."""
+
+    folder: Path
+    name: str
+
+    def sprung(self) -> list[Sprung]:
+        """Whom it caught so far."""
+        told = self.folder / FIRED / self.name
+        return [Sprung(**json.loads(line)) for line in told.read_text().splitlines()] if told.exists() else []
+
+    def wait(self, times: int = 1) -> Sprung:
+        """Until it has caught so many; the last of them."""
+        wait_for(lambda: len(self.sprung()) >= times, _SPRINGS_WITHIN_S)
+        return self.sprung()[times - 1]
+
+    def disarm(self) -> None:
+        """It springs no more. Safe to repeat."""
+        (self.folder / ARMED / self.name).unlink(missing_ok=True)
+
+
+class Traps:
+    """All traps of one cluster; nothing is armed at first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = count()
+        self._all: list[Trap] = []
+        for part in (ARMED, FIRED):
+            (folder / part).mkdir()
+
+    def arm(
+        self,
+        point: Point | None = None,
+        role: Role | None = None,
+        *,
+        of: object = None,
+        after: int = 0,
+        times: int = 1,
+        same: bool = False,
+        send: int = signal.SIGKILL,
+    ) -> Trap:
+        """A trap at ``point`` (None: any) for processes of ``role``; ``of``: one id or key, ``same``: the first to come."""
+        trap = Trap(self.folder, f"{next(self._numbers):06}")
+        whom = None if of is None else str(of)
+        armed = Armed(point=point, role=role, of=whom, after=after, times=times, same=same, signal=int(send))
+        # Whole at once: a process may look at any moment.
+        written = self.folder / trap.name
+        written.write_text(json.dumps(armed))
+        written.rename(self.folder / ARMED / trap.name)
+        self._all.append(trap)
+        return trap
+
+    def disarm(self) -> None:
+        """All of them."""
+        for trap in self._all:
+            trap.disarm()
+
+    def sprung(self) -> list[Sprung]:
+        """Whom any of them caught, in the order of time."""
+        return sorted((caught for trap in self._all for caught in trap.sprung()), key=lambda caught: caught.at)
+
+    def forget(self) -> None:
+        """As at first."""
+        self.disarm()
+        self._all.clear()
+        (self.folder / SEEN).unlink(missing_ok=True)
+
+    def seen(self) -> list[tuple[str, str]]:
+        """(role, point) of all that was reached since, armed or not, in the order of time."""
+        path = self.folder / SEEN
+        pairs = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        return [(role, point) for role, point in pairs]
+
+
+@contextmanager
+def armable(folder: Path) -> Iterator[Traps]:
+    """A Ray that starts within the block obeys the traps; so do all processes that it starts later."""
+    wanted = {VARIABLE: "tests.fault.trap", FOLDER: str(folder)}
+    assert not wanted.keys() & os.environ.keys(), "a cluster within a cluster"
+    os.environ.update(wanted)
+    try:
+        yield Traps(folder)
+    finally:
+        for name in wanted:
+            del os.environ[name]
