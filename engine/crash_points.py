@@ -67,4 +67,4 @@ def _bound() -> Callable[..., None]:
 
 
 reached = _bound()
-"""Tell that the effect which ``_point`` names has taken place; ``_of``: what it was done to, an id or an object's key."""
+"""Tell that the effect that ``_point`` names has taken place; ``_of``: the id, or the object's key, it was done to."""

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,9 +72,15 @@ def traps(armable_ray: Traps) -> Iterator[Traps]:
 
 
 @pytest.fixture
-def drill(
-    database: Any, s3: Any, bucket: str, store: Store, settings: Settings, traps: Traps, _short_transactions: None
+def dry_drill(
+    database: Any, s3: Any, bucket: str, store: Store, settings: Settings, tmp_path: Path, _short_transactions: None
 ) -> Drill:
-    """Nothing is asked for yet."""
+    """Without a cluster: for what this process does itself. Nothing is asked for yet."""
     indexes.ensure(store, indexes.SHARED)
-    return Drill(database, s3, bucket, store, fast_recovery(settings), traps)
+    return Drill(database, s3, bucket, store, fast_recovery(settings), Traps(tmp_path))
+
+
+@pytest.fixture
+def drill(dry_drill: Drill, traps: Traps) -> Drill:
+    """In the warm cluster, whose processes obey its traps."""
+    return replace(dry_drill, traps=traps)

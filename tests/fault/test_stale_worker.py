@@ -72,9 +72,9 @@ HELD: Mapping[Point, Callable[[Workshop, Claim], Any]] = {
 
 @pytest.mark.parametrize("point", HELD)
 def test_a_worker_held_at_a_point_while_its_funnel_is_taken_over_and_finished_writes_nothing(
-    drill: Drill, workshop: Workshop, monkeypatch: pytest.MonkeyPatch, point: Point
+    dry_drill: Drill, workshop: Workshop, monkeypatch: pytest.MonkeyPatch, point: Point
 ) -> None:
-    drill.ask(drill.original())
+    dry_drill.ask(dry_drill.original())
     barrier = Barrier(point)
     monkeypatch.setattr(crash_points, "reached", barrier.reached)
     claim = workshop.claim()
@@ -82,14 +82,14 @@ def test_a_worker_held_at_a_point_while_its_funnel_is_taken_over_and_finished_wr
         try:
             stale = threads.submit(HELD[point], workshop, claim)
             wait_for(lambda: barrier.came.is_set() or stale.done())
-            take_over_and_finish(drill, workshop)
-            finished = everything(drill.database, drill.s3, drill.bucket)
-            assert drill.audit() == Audit()
+            take_over_and_finish(dry_drill, workshop)
+            finished = everything(dry_drill.database, dry_drill.s3, dry_drill.bucket)
+            assert dry_drill.audit() == Audit()
         finally:
             barrier.let_go.set()
         with pytest.raises(ClaimLost):
             stale.result(WITHIN_S)
-    assert everything(drill.database, drill.s3, drill.bucket) == finished
+    assert everything(dry_drill.database, dry_drill.s3, dry_drill.bucket) == finished
 
 
 def take_over_and_finish(drill: Drill, stale: Workshop) -> None:
@@ -104,9 +104,9 @@ def take_over_and_finish(drill: Drill, stale: Workshop) -> None:
 
 
 def test_a_worker_that_has_committed_before_it_was_overtaken_has_written_the_page_for_its_successor(
-    drill: Drill, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    dry_drill: Drill, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drill.ask(drill.original())
+    dry_drill.ask(dry_drill.original())
     barrier = Barrier("step.committed")
     monkeypatch.setattr(crash_points, "reached", barrier.reached)
     claim = workshop.claim()
@@ -114,11 +114,11 @@ def test_a_worker_that_has_committed_before_it_was_overtaken_has_written_the_pag
         try:
             early = threads.submit(a_step, workshop, claim)
             wait_for(lambda: barrier.came.is_set() or early.done())
-            take_over_and_finish(drill, workshop)
-            finished = everything(drill.database, drill.s3, drill.bucket)
+            take_over_and_finish(dry_drill, workshop)
+            finished = everything(dry_drill.database, dry_drill.s3, dry_drill.bucket)
         finally:
             barrier.let_go.set()
-        step = drill.store.steps.find_one({"_id": early.result(WITHIN_S).step_id}) or {}
+        step = dry_drill.store.steps.find_one({"_id": early.result(WITHIN_S).step_id}) or {}
     assert step["clone"]["attempts"] == 1, "its successor found it done"
-    assert everything(drill.database, drill.s3, drill.bucket) == finished
-    assert drill.audit() == Audit()
+    assert everything(dry_drill.database, dry_drill.s3, dry_drill.bucket) == finished
+    assert dry_drill.audit() == Audit()

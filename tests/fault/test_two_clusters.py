@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.edges.mongo import reads
+from engine.settings import LeaseSettings
 from tests.fault.audit import Audit
 from tests.fault.drill import Drill
 from tests.fault.everything import everything
@@ -18,6 +20,7 @@ from tests.processes import alive, wait_for
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 180
+SHORT_S = 8.0
 
 
 def pass_in_a_cluster_of_its_own(drill: Drill, folder: Path) -> Any:
@@ -64,6 +67,7 @@ def test_a_pass_from_another_cluster_is_refused_while_one_lives(drill: Drill, tm
 
 
 def test_a_pass_that_froze_and_was_overtaken_from_another_cluster_writes_nothing(drill: Drill, tmp_path: Path) -> None:
+    drill.settings = replace(drill.settings, lease=LeaseSettings(ttl_seconds=SHORT_S))
     drill.ask(drill.original())
     held = drill.traps.arm("images.copied", "worker", send=signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:

@@ -72,7 +72,7 @@ class Traps:
         same: bool = False,
         send: int = signal.SIGKILL,
     ) -> Trap:
-        """A trap at ``point`` (None: any) for processes of ``role``; ``of``: one id or key, ``same``: the first to come."""
+        """A trap at ``point`` (None: any) for processes of ``role``; ``of`` names one id or key, ``same`` the first."""
         trap = Trap(self.folder, f"{next(self._numbers):06}")
         whom = None if of is None else str(of)
         armed = Armed(point=point, role=role, of=whom, after=after, times=times, same=same, signal=int(send))

@@ -133,9 +133,11 @@ def raise_epochs(store: Store, claim: Claim, steps: Sequence[DocId], images: Seq
     with translated(f"clone {claim.funnel_id}"):
         if steps:
             down = {"pending": True, "in_progress": False, "updatedAt": "$$NOW"}
+            # A step of the old system has no mark yet: from here on it is ours, and says what it was made of.
+            step_mark = pipelines.taken_over(claim, {"attempts": 0, "source_id": "$original_step_id"})
             store.steps.update_many(
                 {"_id": {"$in": list(steps)}, "$or": [{"pending": True}, {"in_progress": True}], **not_newer},
-                [{"$set": {**down, **pipelines.taken_over(claim, {"attempts": 0})}}],
+                [{"$set": {**down, **step_mark}}],
             )
             crash_points.reached("steps.taken_over", claim.funnel_id)
             store.components.update_many({"step_id": {"$in": list(steps)}, **not_newer}, [{"$set": mark}])
