@@ -54,7 +54,7 @@ class Striker:
         return len(self.drill.clones)
 
     def _role(self) -> Role:
-        return self.draw.choices(_ROLES, (5, 3, 2))[0]
+        return self.draw.choices(_ROLES, (5, 2, 3))[0]
 
     def _anywhere(self) -> None:
         role = self._role()

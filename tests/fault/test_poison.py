@@ -72,6 +72,7 @@ def ask_for_poison_and_good(drill: Drill, of_each: int, *, accounts: bool) -> Ba
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.fault_sample(1)
 @pytest.mark.parametrize("owners", ["one account", "other accounts"])
 def test_d5_poison_older_than_the_good_costs_each_of_them_one_place_in_the_queue(
     drill: Drill, figures: Figures, pytestconfig: pytest.Config, owners: str

@@ -246,9 +246,8 @@ def test_d15_flags_and_event_are_written_together_or_not_at_all(
     funnel = store.funnels.find_one({"_id": clone_id}) or {}
     assert (funnel["pending"], funnel["in_progress"], funnel["clone"]["state"]) == (True, True, "cloning")
     assert store.outbox.count_documents({}) == 0
-    finish_funnel(context)
-    with pytest.raises(ClaimLost):
-        finish_funnel(context)
+    for _ in range(2):  # the first answer may be lost with its worker
+        assert finish_funnel(context).state == "completed"
     assert store.outbox.count_documents({}) == 1
 
 

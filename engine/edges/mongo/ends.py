@@ -80,7 +80,9 @@ def active_users(store: Store, account_id: DocId) -> list[str]:
 def end(
     store: Store, claim: Claim, state: str, event: Event, fields: Mapping[str, Any], error: str | None = None
 ) -> None:
-    """Clear the flags, write the outcome, put the event into the outbox: one transaction. Safe to repeat.
+    """Clear the flags, write the outcome, put the event into the outbox: one transaction.
+
+    Safe to repeat: an end that was written, and whose answer was lost with its worker, is taken for the end it is.
 
     Args:
         store: The database.
@@ -106,8 +108,18 @@ def end(
         crash_points.reached("end.writing", claim.funnel_id)
 
     with translated(f"end of funnel {claim.funnel_id}"):
-        store.transaction(body)
+        try:
+            store.transaction(body)
+        except ClaimLost:
+            if not _ended_by_us(store, claim, state):
+                raise
     crash_points.reached("end.written", claim.funnel_id)
+
+
+def _ended_by_us(store: Store, claim: Claim, state: str) -> bool:
+    """Whether this very claim was ended so: a successor's end would be two epochs on, its claim and its end."""
+    ended = {"_id": claim.funnel_id, "clone.epoch": claim.epoch + 1, "clone.run": claim.run, "clone.state": state}
+    return store.funnels.count_documents(ended) == 1
 
 
 def tell(
