@@ -64,7 +64,11 @@ def audit(
     return Audit(
         lost=(*_unsound(database, s3, clones), *_without_end(database, clones, parked)),
         doubled=tuple(_doubled(database)),
-        orphaned=(*_orphaned_objects(database, objects), *_orphaned_documents(database)),
+        orphaned=(
+            *_orphaned_objects(database, objects),
+            *_orphaned_uploads(s3, bucket),
+            *_orphaned_documents(database),
+        ),
         dangling=tuple(_dangling(database, objects, originals)),
         told_twice=tuple(_told_twice(database)),
     )
@@ -116,6 +120,12 @@ def _doubled(database: Any) -> Iterator[str]:
 def _orphaned_objects(database: Any, objects: set[str]) -> Iterator[str]:
     known = set(database["sites_images"].distinct("key"))
     yield from (f"object {key} has no record" for key in sorted(objects - known))
+
+
+def _orphaned_uploads(s3: Any, bucket: str) -> Iterator[str]:
+    """Begun, and never ended: what of them is there already is paid for, and no list of objects shows it."""
+    uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
+    yield from (f"an upload of {upload['Key']} was left open" for upload in uploads)
 
 
 def _orphaned_documents(database: Any) -> Iterator[str]:

@@ -18,8 +18,10 @@ class Case:
     """Reached only by an image of more than ``copy.multipart_threshold_bytes``."""
     over: bool = False
     """What was done there is not done again by a recovery: the second process is killed at another of the kind."""
+    behind: tuple[Point, Role] | None = None
+    """Reached only where a process has died there before."""
     spent: bool = False
-    """Reached only where an attempt of a funnel is spent."""
+    """Reached only where an attempt of a funnel is spent, as by the death of a step's worker."""
 
     def __str__(self) -> str:
         return f"{self.role} at {self.point}"
@@ -48,6 +50,7 @@ CASES = (
     Case("parts.begun", "copier", large=True),
     Case("part.copied", "copier", large=True),
     Case("parts.joined", "copier", large=True),
+    Case("parts.aborted", "copier", large=True, over=True, behind=("parts.begun", "copier")),
     Case("images.copied", "worker"),
     Case("images.recorded", "worker"),
     Case("step.writing", "worker"),
@@ -57,10 +60,6 @@ CASES = (
     Case("end.writing", "driver"),
     Case("end.written", "worker", over=True),
     Case("end.written", "driver"),
-    Case("wait.writing", "driver", spent=True),
-    Case("wait.written", "driver", spent=True),
+    Case("wait.writing", "driver", spent=True, behind=("step.started", "worker")),
+    Case("wait.written", "driver", spent=True, behind=("step.started", "worker")),
 )
-
-NOT_STRUCK: dict[Point, str] = {
-    "parts.aborted": "an upload that failed is taken back: what comes after it is what came before it",
-}

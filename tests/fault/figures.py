@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from tests.fault.audit import Audit
-from tests.fault.traps import Sprung
+from tests.fault.trap import Sprung
 
 
 @dataclass
@@ -23,12 +23,12 @@ class Figures:
     lines: list[str] = field(default_factory=list)
 
     def add_place(self, caught: list[Sprung]) -> None:
-        self.places.update((sprung.role, sprung.point) for sprung in caught)
+        self.places.update((sprung["role"], sprung["point"]) for sprung in caught)
 
     def add_recovery(self, caught: list[Sprung], ended_at: float) -> None:
         """A process that died after the last end left nothing to recover."""
-        if caught and ended_at > caught[-1].at:
-            self.recovery_s.append(ended_at - caught[-1].at)
+        if caught and ended_at > caught[-1]["at"]:
+            self.recovery_s.append(ended_at - caught[-1]["at"])
 
     def tell(self) -> Iterator[str]:
         if self.places:

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
 from engine.cluster.driver import NAMESPACE, driver_name
 from tests.fault.cases import CASES
 from tests.fault.drill import Drill
-from tests.fault.traps import Role, Sprung, Trap
+from tests.fault.traps import Role, Trap
+
+if TYPE_CHECKING:
+    from tests.fault.trap import Sprung
 
 IN_HAND = 3
 FUTILE_CLONES = 3
@@ -20,7 +23,7 @@ FUTILE_CLONES = 3
 _GIVE_UP_S = 280.0
 _TICK_S = 0.05
 # Where a strike needs no special circumstances.
-_NAMED = [c for c in CASES if not (c.large or c.spent) and c.point != "index.made"]
+_NAMED = [c for c in CASES if not (c.large or c.behind) and c.point != "index.made"]
 _ROLES: tuple[Role, ...] = ("worker", "copier", "driver")
 _FARTHEST = {"worker": 30, "copier": 10, "driver": 25}
 

@@ -29,7 +29,7 @@ def test_whatever_is_killed_at_random_all_clones_come_out_whole(
         struck.result()
     drill.run_until_done()
     found = drill.audit()
-    figures.struck_at_random.update(sprung.role for sprung in striker.caught)
+    figures.struck_at_random.update(sprung["role"] for sprung in striker.caught)
     figures.add_recovery(striker.caught, max(drill.ended_at().values()))
     figures.found += found
     assert len(striker.caught) >= KILLS

@@ -55,7 +55,7 @@ def test_a_pass_from_another_cluster_is_refused_while_one_lives(drill: Drill, tm
     held = drill.traps.arm("step.started", "worker", send=signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(drill.run_pass)
-        worker = held.wait().pid
+        worker = held.wait()["pid"]
         try:
             second = pass_in_a_cluster_of_its_own(drill, tmp_path)
         finally:
@@ -72,7 +72,8 @@ def test_a_pass_that_froze_and_was_overtaken_from_another_cluster_writes_nothing
     held = drill.traps.arm("images.copied", "worker", send=signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         frozen = threads.submit(drill.run_pass)
-        pids = [held.wait().pid, driver_pid(drill)]
+        pids = [held.wait()["pid"], driver_pid(drill)]
+        held.disarm()
         os.kill(pids[1], signal.SIGSTOP)
         try:
             drill.wait_for_lease()

@@ -6,12 +6,25 @@ Standard library alone: ``engine.crash_points`` imports it in every process of t
 import fcntl
 import json
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
 FOLDER = "FUNNEL_CLONE_TEST_TRAPS"
-ARMED, FIRED, SEEN = "armed", "fired", "seen"
+ARMED, DISARMED, SEEN, LOCK = "armed", "disarmed", "seen", "lock"
+
+
+class Sprung(TypedDict):
+    """A process that was caught."""
+
+    point: str
+    role: str
+    pid: int
+    at: float
+    """Seconds since the epoch."""
 
 
 class Armed(TypedDict):
@@ -30,15 +43,17 @@ class Armed(TypedDict):
     """So many processes it takes."""
     signal: int
     """0 does nothing to the process: it is only told that the point was reached."""
+    sprung: list[Sprung]
 
 
 def reached(point: str, of: Any = None, /) -> None:
     """A point of ``engine.crash_points`` is reached."""
     folder = Path(os.environ[FOLDER])
     who = role()
-    _see(folder / SEEN, f"{who} {point}\n")
-    for name in sorted(path.name for path in (folder / ARMED).iterdir()):
-        signal = _sprung(folder, name, point, who, of)
+    with (folder / SEEN).open("a") as seen:  # one write each: lines of several processes do not mix
+        seen.write(f"{who} {point}\n")
+    for path in sorted((folder / ARMED).iterdir()):
+        signal = _sprung(folder, path, point, who, of)
         if signal:
             os.kill(os.getpid(), signal)
 
@@ -53,33 +68,35 @@ def role() -> str:
     return "driver" if (context.get_actor_name() or "").startswith("driver") else "copier"
 
 
-def _sprung(folder: Path, name: str, point: str, who: str, of: Any) -> int:
+def _sprung(folder: Path, path: Path, point: str, who: str, of: Any) -> int:
     """The signal of the trap, if it springs now. Of several processes that reach it at once each counts."""
-    try:
-        file = (folder / ARMED / name).open("r+")
-    except FileNotFoundError:
-        return 0
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        trap: Armed = json.loads(file.read())
+    with locked(folder):
+        try:
+            trap: Armed = json.loads(path.read_text())
+        except FileNotFoundError:
+            return 0  # disarmed meanwhile
         matches = trap["point"] in (None, point) and trap["role"] in (None, who) and trap["of"] in (None, str(of))
         if not matches or trap["times"] <= 0:
             return 0
         springs = trap["after"] <= 0
         trap["times" if springs else "after"] -= 1
         if springs:
-            if trap["same"]:
-                trap["of"] = str(of)
-            told = {"point": point, "role": who, "pid": os.getpid(), "at": time.time()}
-            _see(folder / FIRED / name, json.dumps(told) + "\n")
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(trap))
-        file.flush()
+            trap["sprung"].append(Sprung(point=point, role=who, pid=os.getpid(), at=time.time()))
+            trap["of"] = str(of) if trap["same"] else trap["of"]
+        write_whole(folder, path, trap)
         return trap["signal"] if springs else 0
 
 
-def _see(path: Path, line: str) -> None:
-    """One write each: lines of several processes do not mix."""
-    with path.open("a") as file:
-        file.write(line)
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time looks after the traps; the lock of one that dies goes with it."""
+    with (folder / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def write_whole(folder: Path, path: Path, trap: Armed) -> None:
+    """Whole or not at all: another thread may end this process while we write."""
+    written = folder / f"{path.name}-{os.getpid()}-{threading.get_ident()}"
+    written.write_text(json.dumps(trap))
+    written.rename(path)

@@ -4,29 +4,18 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from engine.crash_points import VARIABLE, Point
-from tests.fault.trap import ARMED, FIRED, FOLDER, SEEN, Armed
+from tests.fault.trap import ARMED, DISARMED, FOLDER, SEEN, Armed, Sprung, locked, write_whole
 from tests.processes import wait_for
 
 Role = Literal["driver", "worker", "copier"]
 _SPRINGS_WITHIN_S = 90.0
-
-
-@dataclass(frozen=True)
-class Sprung:
-    """A process that was caught."""
-
-    point: str
-    role: str
-    pid: int
-    at: float
-    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +27,11 @@ class Trap:
 
     def sprung(self) -> list[Sprung]:
         """Whom it caught so far."""
-        told = self.folder / FIRED / self.name
-        return [Sprung(**json.loads(line)) for line in told.read_text().splitlines()] if told.exists() else []
+        try:
+            trap: Armed = json.loads((self.folder / ARMED / self.name).read_text())
+        except FileNotFoundError:
+            trap = json.loads((self.folder / DISARMED / self.name).read_text())
+        return trap["sprung"]
 
     def wait(self, times: int = 1) -> Sprung:
         """Until it has caught so many; the last of them."""
@@ -47,8 +39,9 @@ class Trap:
         return self.sprung()[times - 1]
 
     def disarm(self) -> None:
-        """It springs no more. Safe to repeat."""
-        (self.folder / ARMED / self.name).unlink(missing_ok=True)
+        """It springs no more; whom it caught until now is known. Safe to repeat."""
+        with locked(self.folder), suppress(FileNotFoundError):
+            (self.folder / ARMED / self.name).rename(self.folder / DISARMED / self.name)
 
 
 class Traps:
@@ -58,7 +51,7 @@ class Traps:
         self.folder = folder
         self._numbers = count()
         self._all: list[Trap] = []
-        for part in (ARMED, FIRED):
+        for part in (ARMED, DISARMED):
             (folder / part).mkdir()
 
     def arm(
@@ -75,11 +68,8 @@ class Traps:
         """A trap at ``point`` (None: any) for processes of ``role``; ``of`` names one id or key, ``same`` the first."""
         trap = Trap(self.folder, f"{next(self._numbers):06}")
         whom = None if of is None else str(of)
-        armed = Armed(point=point, role=role, of=whom, after=after, times=times, same=same, signal=int(send))
-        # Whole at once: a process may look at any moment.
-        written = self.folder / trap.name
-        written.write_text(json.dumps(armed))
-        written.rename(self.folder / ARMED / trap.name)
+        armed = Armed(point=point, role=role, of=whom, after=after, times=times, same=same, signal=int(send), sprung=[])
+        write_whole(self.folder, self.folder / ARMED / trap.name, armed)
         self._all.append(trap)
         return trap
 
@@ -90,7 +80,7 @@ class Traps:
 
     def sprung(self) -> list[Sprung]:
         """Whom any of them caught, in the order of time."""
-        return sorted((caught for trap in self._all for caught in trap.sprung()), key=lambda caught: caught.at)
+        return sorted((caught for trap in self._all for caught in trap.sprung()), key=lambda caught: caught["at"])
 
     def forget(self) -> None:
         """As at first."""

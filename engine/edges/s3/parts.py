@@ -35,7 +35,7 @@ Refused = Callable[[float], None]
 
 
 class PartsCopy:
-    """One object copied in parts. Safe to repeat: every run is an upload of its own, and a failed one is aborted."""
+    """One object copied in parts. Safe to repeat: every run is an upload of its own, and failed ones are aborted."""
 
     def __init__(self, client: "S3Client", order: CopyOrder, what: str, ends_at: float, refused: Refused) -> None:
         """Nothing is sent yet. ``ends_at`` is on the monotonic clock; each part is tried until then."""
@@ -55,10 +55,10 @@ class PartsCopy:
         Raises:
             CloneError: As the store answers; nothing is left of the upload then.
         """
-        self._abort_earlier()
         described = {name: head[name] for name in _DESCRIBED if head.get(name)}
         if acl:
             described["ACL"] = acl
+        self._end_earlier()
         with translated(self._what):
             if head.get("TagCount"):
                 described["Tagging"] = self._tags()
@@ -73,18 +73,26 @@ class PartsCopy:
             crash_points.reached("parts.joined", self._order.key)
         except BaseException:
             # After the last part's answer, never before: a part that arrived later would stay, and be paid for.
-            with suppress(CloneError), translated(self._what):
-                self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
-                crash_points.reached("parts.aborted", self._order.key)
+            self._abort(upload_id)
             raise
 
-    def _abort_earlier(self) -> None:
-        """Uploads to this key that a lost answer or a dead process left open: their parts would be paid for."""
+    def _end_earlier(self) -> None:
+        """Uploads of this key whose process did not live to end them: nobody sees them, and they are paid for.
+
+        The key is this copy's alone, and one at a time makes it. Without the right to list uploads they stay.
+        """
         with suppress(CloneError), translated(self._what):
-            found = self._client.list_multipart_uploads(Bucket=self._order.bucket, Prefix=self._order.key)
-            for upload in found.get("Uploads", []):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._order.bucket, Prefix=self._order.key
+            )
+            for upload in (upload for page in pages for upload in page.get("Uploads", ())):
                 if upload["Key"] == self._order.key:
-                    self._client.abort_multipart_upload(**self._target, UploadId=upload["UploadId"])
+                    self._abort(upload["UploadId"])
+
+    def _abort(self, upload_id: str) -> None:
+        with suppress(CloneError), translated(self._what):
+            self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
+            crash_points.reached("parts.aborted", self._order.key)
 
     def _copy_parts(self, upload_id: str, head: Mapping[str, Any], part_bytes: int) -> "list[CompletedPartTypeDef]":
         size_bytes = head["ContentLength"]
