@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC
 from pathlib import Path
-from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -42,10 +41,10 @@ PREVIEW_DOMAIN = "preview.example.com"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of the fault kit (tests/fault) is run; usually a sample, another one each time."""
+    """How much of the fault kit (tests/fault) is run; usually a sample, the same one unless another seed is given."""
     group = parser.getgroup("fault")
     group.addoption("--fault", choices=("sample", "all"), default="sample", help="a sample of the faults, or all")
-    group.addoption("--fault-seed", type=int, default=SystemRandom().randrange(10**6), help="what draws the sample")
+    group.addoption("--fault-seed", type=int, default=1, help="what draws the sample")
     group.addoption("--fault-shard", default="1/1", metavar="I/N", help="of all, every Nth from the Ith on")
 
 
