@@ -213,6 +213,7 @@ def test_a_payload_is_nobodys_text_whatever_else_is_looked_for() -> None:
 def test_a_chat_keys_place_is_the_chats_alone() -> None:
     page = f'<script custom-chat-widget="true" api-key="{FUNNEL}" data-id="{FUNNEL}"></script>'
     assert found(page) == [("chat", FUNNEL), ("id", FUNNEL)]
+    assert found(page + "<i style='src:url(data:a/b;base64,AA==)'>") == [("chat", FUNNEL), ("id", FUNNEL)]
     assert found('<script custom-chat-widget="true" api-key=""></script>') == [("chat", "")]
 
 
@@ -258,10 +259,40 @@ def test_a_page_of_nothing_but_escapes_is_given_up(piece: str, monkeypatch: pyte
     assert tried < spellings._MOST_FAILURES + len(page) // spellings._CHARACTERS_PER_FAILURE + 2 * times + 500
 
 
-@pytest.mark.parametrize("key", ["custom/logo-1-of-us.png", "custom-chat-widget/logo.png", "to/custo/logo-of-us.png"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "custom/logo-1-of-us.png",
+        "custom-chat-widget/logo.png",
+        "to/custo/logo-of-us.png",
+        *(f"{word}/a/b/c/d/e/f.png" for word in ("custo", "usto", "stom", "tom-", "om-c", "tom-chat-widget")),
+    ],
+)
 def test_d12_no_key_hides_the_key_of_a_chat(key: str) -> None:
     page = '<script custom-chat-widget="true" api-key="SECRET"></script>'
     assert ("chat", "SECRET") in found(page, keys=(key, KEY))
+
+
+def test_d12_no_key_that_begins_with_an_escape_before_a_widget_hides_its_key() -> None:
+    page = '["<script\\ncustom-chat-widget=true api-key=SECRET>"]'
+    assert found(page, keys=("ncusto/a/b/c/d/e/f.png",)) == [("chat", "SECRET")]
+
+
+@pytest.mark.parametrize("hidden", ["%&#50;d", "%&#50;D", "&#3&#56;;#54;", "\\u00&#50;d"])
+def test_what_is_an_escape_only_without_another_is_none(hidden: str) -> None:
+    assert found(f"{hidden} {FUNNEL}") == [("id", FUNNEL)]
+
+
+def test_d11_a_page_that_is_given_up_says_so_whatever_its_forms_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spellings, "_MOST_FAILURES", 10)
+    monkeypatch.setattr(spellings, "_CHARACTERS_PER_FAILURE", 10_000)
+    form, junk = "embedded.form-of-ours.1", "%\\&+" * 10
+    for given_up in (KEY[:36] + junk, "embedded.form-of-ours" + junk, "%36 " + KEY[:36] + junk):
+        (references,) = ReferenceFinder([], [KEY]).find_on_page((f"/userform/{form} {given_up * 20}",))
+        assert [r.identity.text for r in references] == [form]
+        assert not references.complete
+    (references,) = ReferenceFinder([], [KEY]).find_on_page((f"/userform/{form} &#{KEY}",))
+    assert references.complete
 
 
 @pytest.mark.parametrize("end", ["”", "。见", "…", "!", ":", "@", "\ud800"])
