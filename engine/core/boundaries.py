@@ -10,7 +10,7 @@ made of them and prose without spaces may touch a link.
   over a ``.`` or ``-`` (``a/b.png`` in ``a/b.png.webp`` is another object) or a percent-encoded letter or space.
   ``/`` may stand at both sides.
 - What stands before is told without its escape: ``\n64a…`` in JSON is a line's end before an id, ``%2F64a…`` a slash,
-  ``\u006164a…`` a letter. So with ``\b \f \n \r \t \uXXXX \xXX %XX`` and the six digits of CSS.
+  ``\u006164a…`` a letter. So with ``\b \f \n \r \t \uXXXX \xXX %XX %25XX`` and the six digits of CSS.
 - A key too weak to be told by itself stands in an object's URL: behind ``<bucket>/``, or behind ``<bucket>.<host>/``.
 """
 
@@ -18,8 +18,9 @@ import re
 from string import ascii_letters, digits
 
 _WORD = frozenset(ascii_letters + digits + "_")
-_ESCAPE = re.compile(r"\\[bfnrt]|(?:\\u|\\00)(?P<unit>[0-9a-fA-F]{4})|(?:\\x|%)(?P<byte>[0-9a-fA-F]{2})")
-_ESCAPE_LENGTHS = (2, 3, 4, 6, 7)
+_ESCAPE = re.compile(r"\\[bfnrt]|(?:\\u|\\00)(?P<unit>[0-9a-fA-F]{4})|(?:\\x|%(?:25)*)(?P<byte>[0-9a-fA-F]{2})")
+_ESCAPE_LENGTHS = (2, 3, 4, 5, 6, 7, 9)
+"""The longest in four escapings: ``%2525252F``."""
 _WORD_ESCAPED = re.compile(r"%(?:25)*(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
 _GOES_ON = re.compile(
     r"[A-Za-z0-9_]|[.-][A-Za-z0-9]|%(?:25)*(?:20|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|[89a-fA-F][0-9a-fA-F])"

@@ -17,8 +17,25 @@ def key_stands(before: str, behind: str) -> bool:
     return stands_as_key(before + KEY + behind, len(before), len(before + KEY))
 
 
-WORDS_BEFORE = ["a", "Z", "9", "_", "\\u0061", "\\u005a", "\\x5f", "%61", "%5F", "\\000061", "\\00005F"]
-OTHERS_BEFORE = ["", "\\n", "\\u00e9", "\\u002f", "\\x2f", "%2F", "%20", "\\00002f", "é", ".", "(", "-", "\\\\n"]
+WORDS_BEFORE = ["a", "Z", "9", "_", "\\u0061", "\\u005a", "\\x5f", "%61", "%5F", "%2561", "\\000061", "\\00005F"]
+OTHERS_BEFORE = [
+    "",
+    "\\n",
+    "\\u00e9",
+    "\\u002f",
+    "\\x2f",
+    "%2F",
+    "%252F",
+    "%25252f",
+    "%2525252F",
+    "%20",
+    "\\00002f",
+    "é",
+    ".",
+    "(",
+    "-",
+    "\\\\n",
+]
 
 
 @pytest.mark.parametrize("before", WORDS_BEFORE)
@@ -86,7 +103,7 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("url", "end"), HOSTS.items())
-@pytest.mark.parametrize("before", ["", "/", "%2F", "\\u002f", "é", "\\n"])
+@pytest.mark.parametrize("before", ["", "/", "%2F", "%252F", "\\u002f", "é", "\\n"])
 def test_d18_a_bucket_is_a_part_of_an_address_or_the_first_of_a_hosts_name(url: str, end: int, before: str) -> None:
     assert host_end(before + url, len(before), len(before) + 5) == len(before) + end
 

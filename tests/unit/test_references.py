@@ -49,7 +49,20 @@ def test_b13_an_id_inside_a_longer_word_is_none(around: str) -> None:
 
 @pytest.mark.parametrize(
     "around",
-    ["\\n{}", "\\t{}\\r", "\\u00e9{}\\n", "%2F{}%2f", "%3d{}", "-{}-", ".{}.", "é{}看", "{}", "&#47;{}&", "\\/{}\\"],
+    [
+        "\\n{}",
+        "\\t{}\\r",
+        "\\u00e9{}\\n",
+        "%2F{}%2f",
+        "%252F{}%252F",
+        "%3d{}",
+        "-{}-",
+        ".{}.",
+        "é{}看",
+        "{}",
+        "&#47;{}&",
+        "\\/{}\\",
+    ],
 )
 def test_what_ends_an_escape_is_no_word(around: str) -> None:
     assert found(around.format(FUNNEL)) == [("id", FUNNEL)]
