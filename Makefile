@@ -45,7 +45,7 @@ bench: $(DEV) ## Measure the rewrite on real pages; ARGS=--quick for less, ARGS=
 fuzz: $(FUZZ) ## Fuzz the rewrite for 10 minutes; less with ARGS='--seconds 60'
 	@$(BIN)/python tests/fuzz/fuzz_rewrite.py $(ARGS)
 
-mutate: $(MUTATION) ## Mutate the core and list what no unit test notices; a part with ARGS=engine/core/chat.py
+mutate: $(MUTATION) ## Mutate the core and list what no unit test notices; ARGS=engine/core/chat.py, ARGS=--all-tests
 	@$(BIN)/python tests/mutation/mutate.py $(ARGS)
 
 # Silent where nothing is missing.
