@@ -42,6 +42,7 @@ def _foreign(target: Target) -> list[tuple[str, int]]:
     spelled = [
         *(letter, *percent, *(encoded.replace("%", "%25") for encoded in percent)),
         *(JSON.write(letter, like)[1:] for like in ("\\uaaaa", "\\uAAAA")),
-        *(HTML.write(letter, like)[1:] for like in ("&#1;", "&#xa;", "&#xA;")),
+        # Behind the zeros that a number may begin with.
+        *(HTML.write(letter, like).lstrip("&#x") for like in ("", "&#1;", "&#xa;", "&#xA;")),
     ]
     return [(anchor, text.index(letter)) for anchor in dict.fromkeys(spelled)]

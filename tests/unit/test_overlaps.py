@@ -1,5 +1,8 @@
 """Of what begins first, and of that the longest: whichever words tell what stands in a place (D17)."""
 
+from collections.abc import Callable
+from html.entities import codepoint2name
+
 import pytest
 
 from engine.core.model import ReferenceKind
@@ -49,3 +52,41 @@ def test_d18_a_key_that_is_told_by_a_letter_beyond_ascii_is_found_however_often_
 @pytest.mark.parametrize("secret", ["~~~~~~~~~~~~", "....-...._~~~~"])
 def test_b15_a_form_id_without_a_letter_is_one_in_its_place(secret: str) -> None:
     assert found(f"/userform/{secret}?", ids=("a-funnel-of-ours",)) == [(10, "form", secret)]
+
+
+SHORT_PARTS = "é/à/ü/ö/a/b/c/d/e.png"
+FORMS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "percent": lambda char: "".join(f"%{byte:02X}" for byte in char.encode()),
+    "percent, lower": lambda char: "".join(f"%{byte:02x}" for byte in char.encode()),
+    "percent twice": lambda char: "".join(f"%25{byte:02X}" for byte in char.encode()),
+    "percent twice, lower": lambda char: "".join(f"%25{byte:02x}" for byte in char.encode()),
+    "json": lambda char: f"\\u{ord(char):04x}",
+    "json, upper": lambda char: f"\\u{ord(char):04X}",
+    "json twice": lambda char: f"\\\\u{ord(char):04x}",
+    "decimal": lambda char: f"&#{ord(char)};",
+    "decimal with zeros": lambda char: f"&#{ord(char):05};",
+    "decimal in html": lambda char: f"&amp;#{ord(char)};",
+    "hex": lambda char: f"&#x{ord(char):x};",
+    "hex, upper": lambda char: f"&#x{ord(char):X};",
+    "hex with zeros": lambda char: f"&#X{ord(char):04X};",
+    "name": lambda char: f"&{codepoint2name[ord(char)]};",
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_d18_a_key_of_nothing_but_short_parts_is_told_by_a_letter_in_each_of_its_forms(
+    form: Callable[[str], str],
+) -> None:
+    written = "".join(char if char.isascii() else form(char) for char in SHORT_PARTS)
+    (reference,) = ReferenceFinder([], [SHORT_PARTS]).find(f'src="{written}"')
+    assert (reference.start, reference.end) == (5, 5 + len(written))
+
+
+def test_d18_a_key_of_nothing_but_short_parts_of_ascii_is_found() -> None:
+    key = "a/bc/d/e/f/g/h/i.png"
+    assert found(f"/a/bc/d /{key}", keys=(key,)) == [(9, "image", key)]
+
+
+def test_d18_a_bucket_may_have_a_short_name() -> None:
+    assert found("https://s3/abc/é.png", keys=("é.png",), buckets=("abc",)) == [(15, "image", "é.png")]
