@@ -107,10 +107,10 @@ class Trials:
         calling = [item for item in self._items if _name(item.nodeid) in seconds]
         if not calling:
             return UNTESTED, set()
-        items = self._in_order(calling, seconds, kills)
-        items = [item for item in items if file_of(item.nodeid) not in known]
+        items = [item for item in calling if file_of(item.nodeid) not in known]
         if not items:
             return LIVED, set()
+        items = self._in_order(items, seconds, kills)
         told, verdict = _forked(lambda: self._run(mutant, items, seconds))
         kills.update(told)
         self._all_kills.update(map(_name, told))

@@ -382,3 +382,56 @@ def test_the_spelling_of_a_key_has_a_name() -> None:
     page = "".join(tags) + "".join(html.escape(tag) for tag in tags)
     names = ["attribute", "bare attribute", "attribute in html", "bare attribute in html"]
     assert [str(found.spelling) for found in find_chat_keys(page)] == names
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<scriptX custom-chat-widget=true api-key=KEY>",
+        "<script Xcustom-chat-widget=true api-key=KEY>",
+        "<script custom-chat-widget=true Xapi-key=KEY>",
+        "custom-chat-widget &lt;script a&equals;",
+        "custom-chat-widget <script a=",
+        '&lt;script custom-chat-widget=true api-key=KEY a="x',
+        "&lt;script custom-chat-widget=true api-key=KEY a=&quot;x",
+        "&lt;script custom-chat-widget=true api-key=&lt;b x&gt;",
+    ],
+)
+@pytest.mark.parametrize("levels", [0, 1])
+def test_b16_what_only_looks_like_a_widgets_key_or_breaks_off_is_none(page: str, levels: int) -> None:
+    assert keys(json.dumps([page]) if levels else page) == []
+
+
+@pytest.mark.parametrize("tag", ["<script {}>", "&lt;script {}&gt;"])
+def test_b16_a_key_that_would_begin_behind_the_end_of_a_json_string_is_none(tag: str) -> None:
+    begin, end = tag.split("{}")
+    assert keys(f'["{begin}custom-chat-widget=true api-key=","x{end}"]') == []
+
+
+@pytest.mark.parametrize(
+    ("page", "key"),
+    [
+        ('<script api-keyX="no" custom-chat-widget="true" api-key="KEY">', "KEY"),
+        ("<script custom-chat-widget=true api-key=aXb>", "aXb"),
+        ("&lt;script a=\\& custom-chat-widget=true api-key=KEY&gt;", "KEY"),
+        ("&lt;script src=a?b&c custom-chat-widget=true api-key=KEY&gt;", "KEY"),
+        ("&lt;script custom-chat-widget=true api-key=KEY\\&gt;", "KEY\\"),
+        ("&lt;script custom-chat-widget=&quot;true&quot; api-key=&quot;KEY\\&quot;&gt;", "KEY\\"),
+        ('&lt;script a="x < &lt;script custom-chat-widget=true api-key=KEY&gt; < "&gt;', "KEY"),
+    ],
+)
+def test_b16_a_key_is_read_whole_whatever_characters_stand_in_its_tag(page: str, key: str) -> None:
+    assert keys(page) == [key]
+
+
+def test_b16_a_tag_that_is_shown_as_text_is_found_in_json_too() -> None:
+    page = json.dumps(["<pre>" + html.escape(TAGS[0], quote=False) + "</pre>"])
+    assert keys(page) == ["KEY"]
+    assert json.loads(with_token(page, "tok")) == json.loads(page.replace("KEY", "tok"))
+
+
+@pytest.mark.parametrize("quote", "\"'")
+def test_d12_an_empty_token_takes_the_place_of_a_bare_key_within_an_attribute(quote: str) -> None:
+    page = f"<iframe srcdoc={quote}&lt;script custom-chat-widget=true api-key=KEY async&gt;{quote}></iframe>"
+    (frame,) = Frames(with_token(page, "")).texts
+    assert (Widgets(frame).keys, Widgets(frame).names) == ([""], [["custom-chat-widget", "api-key", "async"]])

@@ -89,6 +89,6 @@ def test_ids_stand_in_pages_as_people_write_them() -> None:
 
 def test_what_is_strong() -> None:
     assert [is_strong_id(t) for t in ("", "1", "a" * 11, "a" * 12, str(FUNNEL))] == [False, False, False, True, True]
-    strong = ["folder/photo.png", str(FUNNEL), str(UUID(int=1))]
-    weak = ["", "a", "a/b.png", "a-long-name-without-folder.png"]
-    assert [is_strong_key(key) for key in (*strong, *weak)] == [True] * 3 + [False] * 4
+    strong = ["folder/photo.png", "0123456789/a.png", str(FUNNEL), str(UUID(int=1))]
+    weak = ["", "a", "a/b.png", "012345678/a.png", "a-long-name-without-folder.png"]
+    assert [is_strong_key(key) for key in (*strong, *weak)] == [True] * 4 + [False] * 5

@@ -51,6 +51,8 @@ def test_jitter_is_full() -> None:
         (503, "Reduce your request rate"),
         (504, ""),
         (599, ""),
+        (500, ""),
+        (502, "SomethingNew"),
     ],
 )
 def test_s3_may_be_asked_again(status: int | None, code: str) -> None:
@@ -61,6 +63,7 @@ def test_s3_may_be_asked_again(status: int | None, code: str) -> None:
     ("status", "code"),
     [
         (301, "PermanentRedirect"),
+        (499, ""),
         (400, "InvalidRequest"),
         (400, "EntityTooLarge"),
         (403, "AccessDenied"),
