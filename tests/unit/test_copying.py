@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from engine.core.copying import MOST_PARTS, actor_of, byte_ranges, is_plain_key, part_size_bytes
+from engine.core.copying import MOST_PARTS, actor_of, byte_ranges, is_bucket_name, is_plain_key, part_size_bytes
 from engine.edges.s3.clients import endpoint_of
 from engine.settings import S3Settings
 
@@ -64,3 +64,17 @@ def test_parts_grow_where_they_would_be_too_many() -> None:
 def test_an_endpoint_and_a_buckets_own(endpoint_url: str | None, region: str, expected: tuple[str, str]) -> None:
     settings = S3Settings(endpoint_url, "b", "id", "secret", region)
     assert (endpoint_of(settings), endpoint_of(settings, "b")) == expected
+
+
+def test_d9_a_destination_that_utf8_cannot_hold_has_an_actor_too() -> None:
+    assert {actor_of("funnels", f"a/\ud800{number}", 3) for number in range(40)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 255, "My_Old.Bucket-1", "9a"])
+def test_a_bucket_may_have_this_name(name: str) -> None:
+    assert is_bucket_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a", "a" * 256, "-abc", ".abc", "a/b", "a b", "abc\n", "é-bucket"])
+def test_no_bucket_has_this_name(name: str) -> None:
+    assert not is_bucket_name(name)

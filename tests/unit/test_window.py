@@ -125,3 +125,13 @@ def test_nothing_is_lost_and_the_limit_holds(moves: list[tuple[str, str]]) -> No
                 done += 1
         assert window.in_flight == len(held) <= 3
     assert sum(window.waiting(key) for key in "abc") + len(held) + done == added
+
+
+def test_items_that_fall_due_together_come_in_the_order_in_which_they_were_requeued() -> None:
+    window: Window[str, int] = Window(10)
+    for item in range(6):
+        window.requeue("a", item, 1.0)
+    assert taken(window, 1.0) == [("a", item) for item in range(6)]
+    for item in range(6):
+        window.requeue("a", item, 1.0)
+    assert window.drop("a") == list(range(6))
