@@ -12,6 +12,8 @@ class FunnelInHand:
     """From claim to end."""
 
     claim: Claim
+    alone: bool = False
+    """Its passes died, and this is its last attempt: nothing else is in hand, so that no other can spend it."""
     phase: Literal["layout", "steps", "finish", "ending"] = "layout"
     """``ending``: how it ends is decided, and is being written."""
     plan: Any = None

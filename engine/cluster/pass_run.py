@@ -51,6 +51,7 @@ class PassRun:
         self._ends = EndsWriter(store, self.state, settings.lease.ttl_seconds / 4)
         self._settler = Settler(settings, self.state, self._ends)
         self._scan_at = 0.0
+        self._below: int | None = None
         self._patience_s = settings.lease.ttl_seconds / 4
         self.stopping = False
 
@@ -99,8 +100,12 @@ class PassRun:
 
     def _claim_some(self) -> None:
         layouts = sum(running.kind == "layout" for running in self.state.running.values())
+        stale_minutes, last = self._settings.scan.funnel_stale_minutes, self._settings.funnels.attempts - 1
         for _ in range(min(self._room(), MAX_LAYOUTS - layouts)):
-            taken = scan.claim_next(self._store, self._pass_id, self._settings.scan.funnel_stale_minutes, self._turn)
+            if any(funnel.alone for funnel in self.state.in_hand.values()):
+                return
+            self._below = last if self.state.in_hand else None
+            taken = scan.claim_next(self._store, self._pass_id, stale_minutes, self._turn, deaths_below=self._below)
             if taken is None:
                 self._scan_at = monotonic() + SCAN_AGAIN_S
                 return
@@ -111,7 +116,8 @@ class PassRun:
                 leases.remember_turn(self._store, self._pass_id, taken.turn)
 
     def _take(self, claim: Claim, *, rescued: bool) -> None:
-        funnel = FunnelInHand(claim, scope=scope_of(claim))
+        last = rescued and claim.attempt >= self._settings.funnels.attempts
+        funnel = FunnelInHand(claim, scope=scope_of(claim), alone=last)
         self.state.in_hand[funnel.scope] = funnel
         self.state.tally.funnels += 1
         event = Event.STALE_REQUEUED if rescued else Event.FUNNEL_CLAIMED
@@ -135,6 +141,9 @@ class PassRun:
 
     def _nothing_left(self) -> bool:
         """Whether the pass is over; a drain waits for what is due later."""
+        if self._below is not None:  # what wants to be alone was passed by: now it is
+            self._below, self._scan_at = None, 0.0
+            return False
         if not self._drain:
             return self._room() <= 0 or monotonic() < self._scan_at
         if monotonic() >= self._scan_at:

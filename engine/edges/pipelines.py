@@ -57,9 +57,13 @@ def due() -> Stage:
     }
 
 
-def claimed_by_dead_pass(pass_id: str) -> tuple[Stage, Stage]:
-    """Filters: claims of another pass than ``pass_id``, which holds the lease. Two ranges of index ``clone_held``."""
-    ours = {"in_progress": True, "clone.state": "cloning", **A_CLONE}
+def claimed_by_dead_pass(pass_id: str, attempts_below: int | None = None) -> tuple[Stage, Stage]:
+    """Filters: claims of another pass than ``pass_id``, which holds the lease. Two ranges of index ``clone_held``.
+
+    ``attempts_below``: only those that count fewer attempts.
+    """
+    few = {} if attempts_below is None else {"clone.attempts": {"$lt": attempts_below}}
+    ours = {"in_progress": True, "clone.state": "cloning", **few, **A_CLONE}
     return ({**ours, "clone.pass": {"$lt": pass_id}}, {**ours, "clone.pass": {"$gt": pass_id}})
 
 

@@ -109,3 +109,20 @@ def check_parked(drill: Drill, backlog: Backlog) -> None:
             assert (told["event"], told["payload"]["reason"]) == ("funnel_cloning_failed", funnel["error"][0])
         tried = drill.store.steps.find({"funnel_id": {"$in": ids}}, {"clone.attempts": 1})
         assert [step["clone"]["attempts"] for step in tried] == [1] * len(ids), "counted before the work began"
+
+
+def test_d5_a_funnel_that_kills_its_driver_takes_no_other_down_with_it(drill: Drill) -> None:
+    drill.settings = replace(drill.settings, funnels=replace(drill.settings.funnels, attempts=3))
+    original = drill.original()
+    for _ in range(2):
+        drill.ask(original)
+    # Claimed behind the good ones: whenever its driver dies, they are in the same hands.
+    poison = drill.ask(original)
+    drill.parked[poison] = "failed"
+    del drill.clones[poison]
+    kills = drill.traps.arm("funnel.claimed", "driver", of=poison, times=3)
+    ends = drill.run_until_done()
+    assert (len(kills.sprung()), ends.count("its driver died")) == (3, 3)
+    assert drill.audit() == Audit()
+    funnel = drill.store.funnels.find_one({"_id": poison}) or {}
+    assert "ended with its driver" in funnel["error"][0]

@@ -102,6 +102,15 @@ def test_b3_a_claim_without_a_pass_is_stale_after_the_threshold_or_without_a_dat
     assert sorted(taken_ids(store)) == sorted([old, undated, again])
 
 
+def test_d5_what_would_make_its_last_attempt_beside_others_is_passed_by(store: Store) -> None:
+    left = {"state": "cloning", "pass": "0" * 32, "epoch": 4, "run": 1}
+    spent = ask(store, in_progress=True, clone={**left, "attempts": 2})
+    fresh = ask(store, in_progress=True, clone={**left, "attempts": 1})
+    for expected, below in ((fresh, 2), (None, 2), (spent, None)):
+        taken = claim_next(store, PASS, STALE_MINUTES, None, deaths_below=below)
+        assert (taken and taken.claim.funnel_id) == expected
+
+
 def test_a_pass_that_lost_its_lease_unawares_takes_nothing_from_the_living(store: Store) -> None:
     ask(store, in_progress=True, clone={"state": "cloning", "pass": "f" * 32, "attempts": 1, "epoch": 4, "run": 1})
     store.leases.update_one({"_id": "pass"}, {"$set": {"pass": "f" * 32}})

@@ -39,11 +39,20 @@ class Taken(NamedTuple):
     """It was in the hands of a pass that died, or of the old system for too long."""
 
 
-def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | None) -> Taken | None:
+def claim_next(
+    store: Store, pass_id: str, stale_minutes: float, turn: Turn | None, *, deaths_below: int | None = None
+) -> Taken | None:
     """Take the funnel whose turn it is; None where nothing is to be done now.
 
     Never tried before tried (B3): first what is asked for, account after account, oldest first within one; then
     what is due again; then what a dead pass, or the old system, left in hand.
+
+    Args:
+        store: The database.
+        pass_id: Ours; it holds the lease.
+        stale_minutes: From when on a claim of the old system is nobody's.
+        turn: The account served last.
+        deaths_below: Of what dead passes left only that which has fewer attempts behind it; None: all.
 
     Raises:
         StoreUnavailable: Trying again may help; a claim whose answer was lost is found again as a dead pass's.
@@ -58,7 +67,8 @@ def claim_next(store: Store, pass_id: str, stale_minutes: float, turn: Turn | No
         # Another pass's claim is dead only while the lease is ours: a pass that was paused may have lost it unawares.
         if store.leases.find_one(pipelines.lease_of(pass_id), {"_id": 1}) is None:
             return None
-        for stale in (*pipelines.claimed_by_dead_pass(pass_id), pipelines.claimed_without_pass(stale_minutes)):
+        dead = pipelines.claimed_by_dead_pass(pass_id, deaths_below)
+        for stale in (*dead, pipelines.claimed_without_pass(stale_minutes)):
             taken = _claim(store, pass_id, stale, _BY_HOLDER)
             if taken is not None:
                 return Taken(_claim_of(taken, pass_id), turn, rescued=True)
@@ -79,7 +89,7 @@ def _claim(store: Store, pass_id: str, filter_: dict[str, Any], order: list[tupl
         filter_, pipelines.claim(pass_id), projection=_FIELDS, sort=order, return_document=ReturnDocument.AFTER
     )
     if funnel is not None:
-        crash_points.reached("funnel.claimed")
+        crash_points.reached("funnel.claimed", funnel["_id"])
     return funnel
 
 
