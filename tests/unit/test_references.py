@@ -223,6 +223,16 @@ def test_a_payload_is_nobodys_text_whatever_else_is_looked_for() -> None:
     assert found(text, keys=("a",), buckets=("png;b",)) == []
 
 
+def test_what_stands_directly_beside_a_payload_is_found() -> None:
+    payload, key = ";base64,AAA/BBB==", "été/photo-de-plage.png"
+    text = f"{FUNNEL}{payload}{key} {payload} {payload} {STEP}{payload} {STEP}"
+    assert found(text, keys=(key,)) == [("id", FUNNEL), ("image", key), ("id", STEP), ("id", STEP)]
+
+
+def test_a_weak_key_that_is_named_twice_is_found_once() -> None:
+    assert found("media/a.png", keys=("a.png", "a.png"), buckets=("media",)) == [("image", "a.png")]
+
+
 def test_a_chat_keys_place_is_the_chats_alone() -> None:
     page = f'<script custom-chat-widget="true" api-key="{FUNNEL}" data-id="{FUNNEL}"></script>'
     assert found(page) == [("chat", FUNNEL), ("id", FUNNEL)]
