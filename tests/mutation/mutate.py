@@ -83,12 +83,12 @@ def try_all(modules: list[str], size: str) -> None:
         for module in modules if not trials.failure else ():
             with chdir(ROOT):
                 record = verdicts(module)
-            for mutant, known in record.exit_code_by_key.items():
-                if known in {None, LIVED, UNTESTED}:
-                    record.exit_code_by_key[mutant] = attempt(mutant, known)
-                    with chdir(ROOT):
-                        record.save()
-                    print(mutant, record.exit_code_by_key[mutant], flush=True, file=sys.stderr)
+            open_ones = [name for name, code in record.exit_code_by_key.items() if code in {None, LIVED, UNTESTED}]
+            print(f"{module}: {len(open_ones)} of {len(record.exit_code_by_key)} to try", file=sys.stderr, flush=True)
+            for mutant in open_ones:
+                record.exit_code_by_key[mutant] = attempt(mutant, record.exit_code_by_key[mutant])
+                with chdir(ROOT):
+                    record.save()
 
     trials.work = work
     import_module("mutmut.__main__").setup_source_paths()

@@ -27,7 +27,7 @@ KILLED, LIVED, UNTESTED, ENDLESS = 1, 0, 33, 36
 """As mutmut writes them down."""
 EXAMPLES = {"sample": 10, "all": 100}
 """Of each property."""
-_MOST_CASES, _MEASURED_CASES = 40, 8
+_MOST_CASES, _MEASURED_CASES = 400, 8
 _BUDGET = 1.5
 """Seconds that a sample may take: its tests are those that cost least, some cases of each before many of one."""
 _SECONDS, _TIMES_AS_LONG = 1.0, 5
@@ -126,7 +126,7 @@ class Trials:
             costs[item.nodeid] = seconds[name] * place[name] / (1 + self._all_kills[name])
         ordered = sorted(items, key=lambda item: (-kills[item.nodeid], costs[item.nodeid]))
         spent = list(accumulate(seconds[_name(item.nodeid)] for item in ordered))
-        return ordered[: bisect_right(spent, _BUDGET)] if self._size == "sample" else ordered
+        return ordered[: max(1, bisect_right(spent, _BUDGET))] if self._size == "sample" else ordered
 
     def _measure(self) -> None:
         def known(test: str) -> dict[str, tuple[float, list[str]]]:

@@ -45,11 +45,12 @@ READ: list[tuple[Escaping, str, str]] = [
     (CSS, "\\(", "("),
     (CSS, "\\\\", "\\"),
     (CSS, "\\g", "g"),
+    (CSS, "\\X", "X"),
 ]
 
 
 @pytest.mark.parametrize(("escaping", "written", "char"), READ)
-@pytest.mark.parametrize("behind", ["", "x", "%", "&", "\\", ";", "%zz", "&x"])
+@pytest.mark.parametrize("behind", ["", "x", "X", "%", "&", "\\", ";", "%zz", "&x"])
 def test_d18_an_escape_is_read_to_its_end(escaping: Escaping, written: str, char: str, behind: str) -> None:
     assert escaping.read(source("?" + written + behind, ()), 1) == (char, 1 + len(written))
 
@@ -90,6 +91,12 @@ def test_d18_half_a_pair_of_surrogates_is_read_by_itself(first: str, then: str) 
     assert JSON.read(source(first + "\\udg00", ()), 0) == (half, len(first))
 
 
+@pytest.mark.parametrize("behind", ["xudc00", "\\udc00", "udc00"])
+def test_d18_a_letter_takes_no_half_of_a_pair_to_itself(behind: str) -> None:
+    assert JSON.read(source("\\u00e9" + behind, ()), 0) == ("é", 6)
+    assert JSON.read(source("\\ud83dx" + behind, ()), 0) == ("\ud83d", 6)
+
+
 def test_d18_css_takes_six_digits_and_one_blank() -> None:
     assert CSS.read(source("\\0000e9a", ()), 0) == ("é", 7)
     assert CSS.read(source("\\e9  ", ()), 0) == ("é", 4)
@@ -119,6 +126,7 @@ WRITTEN: list[tuple[Escaping, str, str, str]] = [
     (HTML, "é", "&#38;", "&#233;"),
     (HTML, "é", "&#038;", "&#233;"),
     (HTML, "&", "&#0233;", "&#0038;"),
+    (HTML, "&", "&#233;", "&#38;"),
     (HTML, "é", "&#x26;", "&#xE9;"),
     (HTML, "é", "&#X26;", "&#XE9;"),
     (HTML, "é", "&#x2f;", "&#xe9;"),
@@ -140,6 +148,8 @@ WRITTEN: list[tuple[Escaping, str, str, str]] = [
     (JSON, "/", "\\u0022", "\\u002f"),
     (JSON, "/", "\\xe9", "\\x2f"),
     (JSON, "/", "\\xE9", "\\x2F"),
+    (JSON, "/", "\\xA1", "\\x2F"),
+    (JSON, "/", "\\uA000", "\\u002F"),
     (JSON, "\n", "\\x22", "\\x0a"),
     (JSON, "ÿ", "\\x22", "\\xff"),
     (JSON, "Ā", "\\x22", "\\u0100"),
@@ -148,6 +158,8 @@ WRITTEN: list[tuple[Escaping, str, str, str]] = [
     (JSON, "\ud800", "", "\\ud800"),
     (CSS, "(", "", "\\("),
     (CSS, "(", "\\)", "\\("),
+    (CSS, "X", "\\)", "\\X"),
+    (CSS, "/", "\\1f600 ", "\\2f "),
     (CSS, "a", "", "\\61 "),
     (CSS, "9", "\\)", "\\39 "),
     (CSS, "\n", "", "\\a "),
@@ -175,7 +187,7 @@ NEEDED = {
     "percent": (PERCENT, " %&+\"'<>é\\?#:", "aZ09-._~/"),
     "form": (FORM, " %&+\"'<>é\\?#:", "aZ09-._~/"),
     "html": (HTML, "&<>\"'", "aZ/ %é\\X"),
-    "json": (JSON, '"\\\0\n\x1f', "aZ/ '&é\x7f"),
+    "json": (JSON, '"\\\0\n\x1f', "aXZ/ '&é\x7f"),
     "css": (CSS, "\"'()\\ \n\t", "aZ/&é%X"),
 }
 
