@@ -27,7 +27,7 @@ def only(references: tuple[Reference, ...]) -> Reference:
 
 @pytest.mark.parametrize("row", FEW_ROWS)
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
-@pytest.mark.parametrize("before", ["", " ", "?", "&", "+", "a1b2 ", "é/"])
+@pytest.mark.parametrize("before", ["", " ", "?", "&", "+", "a1b2 ", "é/", "x, " * 100])
 def test_d18_a_key_is_read_whole_at_the_beginning_of_a_page_and_behind_anything(
     before: str, key: str, row: str
 ) -> None:
