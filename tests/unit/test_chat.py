@@ -390,7 +390,7 @@ def test_the_spelling_of_a_key_has_a_name() -> None:
         "<scriptX custom-chat-widget=true api-key=KEY>",
         "<script Xcustom-chat-widget=true api-key=KEY>",
         "<script custom-chat-widget=true Xapi-key=KEY>",
-        "custom-chat-widget &lt;script a&equals;",
+        "&lt;script custom-chat-widget a&equals;",
         "custom-chat-widget <script a=",
         '&lt;script custom-chat-widget=true api-key=KEY a="x',
         "&lt;script custom-chat-widget=true api-key=KEY a=&quot;x",
