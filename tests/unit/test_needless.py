@@ -83,3 +83,11 @@ def test_d18_an_id_is_found_whole_behind_each_of_them() -> None:
     text = ",".join(spelled)
     found = ReferenceFinder([secret], []).find(text)
     assert [text[reference.start : reference.end] for reference in found] == spelled
+
+
+@pytest.mark.parametrize(("escape", "char"), NAMED.items())
+def test_d18_one_escape_on_a_page_is_enough_to_look_for_it(escape: str, char: str) -> None:
+    secret = "a-funnel.of_ours"
+    text = "x " + secret.replace(char, escape)
+    (found,) = ReferenceFinder([secret], []).find(text)
+    assert (found.start, found.end) == (2, len(text))
