@@ -92,3 +92,8 @@ def test_what_is_strong() -> None:
     strong = ["folder/photo.png", "0123456789/a.png", str(FUNNEL), str(UUID(int=1))]
     weak = ["", "a", "a/b.png", "012345678/a.png", "a-long-name-without-folder.png"]
     assert [is_strong_key(key) for key in (*strong, *weak)] == [True] * 4 + [False] * 5
+
+
+def test_two_numbers_are_two_ids() -> None:
+    assert document_id(FUNNEL, "step", 1) != document_id(FUNNEL, "step", 2)
+    assert form_secret_id(7, "f") != form_secret_id(8, "f")
