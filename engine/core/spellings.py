@@ -158,22 +158,15 @@ def _shown(text: str, at: int, wanted: str, chain: Chain, ends: list[int], found
     if found in INTRODUCED:
         right = len(ends)
         at = ends[-1] if ends else at
+        behind = source(text, chain)(at)[1]
     else:
         right = next((n for n in range(len(ends) - 1, -1, -1) if wanted[n] in INTRODUCED), -1)
         if right < 0:
             return 0, ""
         found, at = wanted[right], ends[right]
-    return right, found + text[at : at + _VIEW] + (_read_ahead(text, at, chain) if chain else "")
-
-
-def _read_ahead(text: str, at: int, chain: Chain) -> str:
-    """The next characters without the escapings of a chain: what these hide may introduce another."""
-    characters = source(text, chain)
-    ahead = ""
-    for _ in range(_VIEW):
-        char, at = characters(at)
-        ahead += char
-    return ahead
+        behind = at
+    # What stands as it is, and the one character behind that the escapes of the chain may hide.
+    return right, found + text[at : at + _VIEW] + (source(text, chain)(behind)[0] if chain else "")
 
 
 def _longer(chain: Chain, shown: str) -> tuple[Chain, ...]:
