@@ -256,7 +256,7 @@ def test_d17_what_is_part_of_a_longer_word_may_be_a_reference_or_not() -> None:
         assert kinds("x64b000000000000000000001", new, references) == []
 
 
-@pytest.mark.parametrize("before", ["%2F", "\\n", "\\u002f", "/", '"', "é", "step-"])
+@pytest.mark.parametrize("before", ["%2F", "%252F", "%25252F", "\\n", "\\u002f", "/", '"', "é", "step-"])
 def test_d18_what_ends_an_escape_is_no_part_of_a_word(before: str) -> None:
     old, new = "64b000000000000000000001", "64b000000000000000000002"
     references = id_references([(old, new)])

@@ -20,7 +20,9 @@ from engine.upkeep.invariants.spelling import spelled
 _WORDS = re.compile(r"[A-Za-z0-9_.~-]+")
 _TELLING = 4
 _ESCAPE_LENGTH = 7
-_ESCAPE_BEFORE = re.compile(r"(?:\\[bfnrt]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[0-9a-fA-F]{6}|%[0-9a-fA-F]{2})\Z")
+_ESCAPE_BEFORE = re.compile(
+    r"(?:\\[bfnrt]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[0-9a-fA-F]{6}|%(?:25)*[0-9a-fA-F]{2})\Z"
+)
 _LONGEST_BEHIND = 16
 _WORD_BEFORE = re.compile(r"[A-Za-z0-9_]\Z")
 _KEY_BEFORE = re.compile(r"[A-Za-z0-9_]-?\Z")
