@@ -47,7 +47,8 @@ def _chosen(config: pytest.Config, name: str, group: list[pytest.Item]) -> list[
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash[_FIGURES].tell() if _FIGURES in config.stash else ():
+    lines = list(config.stash[_FIGURES].tell()) if _FIGURES in config.stash else []
+    for line in [*lines, f"again: --fault-seed={config.getoption('fault_seed')}"] if lines else ():
         terminalreporter.write_line(line)
 
 

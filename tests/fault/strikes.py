@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IN_HAND = 3
 FUTILE_CLONES = 3
 """A trap that so many clones have passed by will not spring, most likely: another one is drawn."""
-_GIVE_UP_S = 280.0
+_GIVE_UP_S = 1_500.0
 _TICK_S = 0.05
 # Where a strike needs no special circumstances.
 _NAMED = [c for c in CASES if not (c.large or c.behind) and c.point != "index.made"]

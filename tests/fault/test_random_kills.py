@@ -14,7 +14,7 @@ KILLS = 30
 SERIES = 10
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.fault_sample(1)
 @pytest.mark.parametrize("series", range(SERIES))
 def test_whatever_is_killed_at_random_all_clones_come_out_whole(
