@@ -243,9 +243,8 @@ class PassRun:
     def _beat(self) -> None:
         """Put down what is in work, whole, for the heartbeat to read."""
         funnels = [funnel for funnel in self.state.in_hand.values() if funnel.phase != "ending"]
-        steps = (running.work for running in self.state.running.values())
         self._heartbeat.pulse = Pulse(
             claims=tuple(funnel.claim for funnel in funnels),
-            steps=tuple(work.step_id for work in steps if work is not None),
+            steps=tuple(r.work.step_id for r in self.state.running.values() if r.work is not None),
             progress=tuple((f.claim, f.progress()) for f in funnels if f.phase in ("steps", "finish")),
         )
