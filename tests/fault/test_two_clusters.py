@@ -50,7 +50,7 @@ def pass_in_a_cluster_of_its_own(drill: Drill, folder: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_pass_from_another_cluster_is_refused_while_one_lives(drill: Drill, tmp_path: Path) -> None:
+def test_b1_a_pass_from_another_cluster_is_refused_while_one_lives(drill: Drill, tmp_path: Path) -> None:
     drill.ask(drill.original())
     held = drill.traps.arm("step.started", "worker", send=signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:

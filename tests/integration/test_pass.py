@@ -259,7 +259,7 @@ def test_a_bad_page_fails_its_funnel_and_holds_up_no_other(
     assert [step["in_progress"] for step in unfinished] == [False], "the other pages of a bad funnel are done first"
 
 
-def test_a_step_that_fails_for_a_time_is_tried_again_and_its_funnel_parked_when_spent(
+def test_b21_d4_a_step_that_fails_for_a_time_is_tried_again_and_its_funnel_parked_when_spent(
     ray_cluster: Any, settings: Settings, store: Store, database: Any, build: Build
 ) -> None:
     settings = replace(
