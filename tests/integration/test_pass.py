@@ -158,7 +158,7 @@ def test_b7_b8_ends_that_no_step_leads_to_are_the_drivers(
 def test_a_pass_that_loses_its_lease_stops_and_writes_nothing_more(
     ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build
 ) -> None:
-    settings = replace(
+    short = replace(
         settings, lease=replace(settings.lease, ttl_seconds=4), steps=replace(settings.steps, concurrency=1)
     )
     clone_id = request_clone(database, build(steps=40))
@@ -167,7 +167,7 @@ def test_a_pass_that_loses_its_lease_stops_and_writes_nothing_more(
         if shown.funnels:
             store.leases.update_one({"_id": "pass"}, {"$set": {"pass": "f" * 32}})
 
-    report = drain(settings, take_the_lease)
+    report = drain(short, take_the_lease)
     assert (report.state, report.figures["completed"]) == ("lease lost", 0)
     funnel = store.funnels.find_one({"_id": clone_id}) or {}
     assert (funnel["in_progress"], funnel["clone"]["state"]) == (True, "cloning")
