@@ -58,7 +58,7 @@ def figures(request: pytest.FixtureRequest) -> Figures:
     return request.config.stash[_FIGURES]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _short_transactions(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[None]:
     before = mongo_client.admin.command({"setParameter": 1, _LIMIT: OPEN_TRANSACTION_S})["was"]
     yield
