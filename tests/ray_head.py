@@ -40,8 +40,10 @@ class Head:
 
 
 @contextmanager
-def ray_head(python: str = sys.executable, cwd: Path | None = None, **environment: str) -> Iterator[Head]:
-    """A head of 2 CPUs for the length of the block; ``environment`` is what its nodes know."""
+def ray_head(
+    python: str = sys.executable, cwd: Path | None = None, cpus: int = 2, **environment: str
+) -> Iterator[Head]:
+    """A head for the length of the block; ``environment`` is what its nodes know."""
     # Ray's Unix sockets lie deep in the folder, and their address holds 107 bytes only.
     folder = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))
     token, mark = secrets.token_hex(16), f"{MARK}={secrets.token_hex(8)}"
@@ -58,7 +60,7 @@ def ray_head(python: str = sys.executable, cwd: Path | None = None, **environmen
         "metrics-export-port": metrics,
         "min-worker-port": 0,
         "max-worker-port": 0,
-        "num-cpus": 2,
+        "num-cpus": cpus,
         "object-store-memory": 100 * 1024**2,
         "temp-dir": folder,
     }
@@ -67,7 +69,7 @@ def ray_head(python: str = sys.executable, cwd: Path | None = None, **environmen
     started = subprocess.Popen(
         [*command, *(f"--{name}={value}" for name, value in options.items())],
         env={
-            **_nodes_environment(python),
+            **nodes_environment(python),
             **dict([mark.split("=")]),
             "RAY_AUTH_TOKEN": token,
             "RAY_TMPDIR": str(folder),
@@ -86,7 +88,8 @@ def ray_head(python: str = sys.executable, cwd: Path | None = None, **environmen
         _end(started, head)
 
 
-def _nodes_environment(python: str) -> Mapping[str, str]:
+def nodes_environment(python: str) -> Mapping[str, str]:
+    """What a node of the cluster knows: nothing of this process's own servers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
     return {
         **kept,

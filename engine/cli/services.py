@@ -1,7 +1,8 @@
 """The servers that a command needs: checked before anything starts, so that an error names the setting."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from engine.cli.kept import token_for
@@ -31,19 +32,24 @@ OWN = "local"
 
 @contextmanager
 def ray_session(settings: Settings) -> Iterator[None]:
-    """A Ray to work in: the one named, else the one that runs, else one of our own that ends with us."""
+    """A Ray to work in: the one named, else the one that runs, else one of our own that ends with us.
+
+    What Ray itself says, of a node that died as of a worker without memory, goes to stderr: Ray prints it to stdout,
+    whatever it is told of logs, and there it would stand before the one document.
+    """
     from engine.cluster.session import join, leave, running_address  # noqa: PLC0415 - importing ray takes a second
 
     address = settings.ray.address or running_address()
-    if address is not None and address != OWN:
-        with token_for(settings):
-            join(address)
-            try:
-                yield
-            finally:
-                leave()
-        return
-    from engine.local.ray_cluster import embedded_ray  # noqa: PLC0415
+    with redirect_stdout(sys.stderr):
+        if address is not None and address != OWN:
+            with token_for(settings):
+                join(address)
+                try:
+                    yield
+                finally:
+                    leave()
+            return
+        from engine.local.ray_cluster import embedded_ray  # noqa: PLC0415
 
-    with embedded_ray(settings.ray, Path(settings.local.data_dir) / "ray"):
-        yield
+        with embedded_ray(settings.ray, Path(settings.local.data_dir) / "ray"):
+            yield
