@@ -1,8 +1,9 @@
 """``demo``: embedded servers, sample funnels, a pass, the proof, and pages to look at."""
 
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def _servers_of_our_own(overrides: tuple[str, ...], console: Console) -> Iterato
             given = {**_of_the_samples(), **settings_of(servers)}
             configuration = configured(overrides, cfg=False, given=given)
             _say(console, "Starting Ray")
-            with embedded_ray(configuration.ray(), Path(folder, "ray")):
+            with redirect_stdout(sys.stderr), embedded_ray(configuration.ray(), Path(folder, "ray")):
                 yield configuration
 
 

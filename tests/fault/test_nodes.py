@@ -46,7 +46,7 @@ class Work:
     door: Door
     clones: dict[Any, Snapshot]
 
-    def begin_pass(self, on: Cluster) -> "subprocess.Popen[bytes]":
+    def begin_pass(self, on: Cluster, *more: str) -> "subprocess.Popen[bytes]":
         s3 = self.settings.s3
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
         environment = {
@@ -63,7 +63,16 @@ class Work:
             "PREVIEW_DOMAIN": self.settings.chat.preview_domain,
         }
         limits = ["lease.ttl_seconds=5", "funnels.attempts=9", "funnels.backoff_seconds=0.2", "steps.attempts=9"]
-        command = [sys.executable, "-c", "from engine.cli import main; main()", "pass", "--drain", "--json", *limits]
+        command = [
+            sys.executable,
+            "-c",
+            "from engine.cli import main; main()",
+            "pass",
+            "--drain",
+            "--json",
+            *limits,
+            *more,
+        ]
         return subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def end_of(self, running: "subprocess.Popen[bytes]") -> tuple[int, Any]:
@@ -118,8 +127,8 @@ def test_a_node_that_dies_takes_its_pages_along_and_the_pass_goes_on_without_it(
 def test_a_node_that_joins_in_the_middle_takes_work(work: Work, nodes: int) -> None:
     with cluster(nodes) as on:
         work.door.is_open.clear()
-        running = work.begin_pass(on)
-        work.wait_for_pages_in_work(running, 4)  # one CPU has room for four
+        running = work.begin_pass(on, "steps.concurrency=12")
+        work.wait_for_pages_in_work(running, 4)  # one CPU has room for four; eight wait
         joined = on.add_node()
         wait_for(lambda: joined.runs(STEP), WITHIN_S)
         work.door.is_open.set()
