@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from engine.local.seaweed import S3Server
 from engine.local.servers import Servers, embedded_servers
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
 from tests.fault.traps import Traps, armable
+from tests.faulty_door import Door, faulty_door
 from tests.in_process import Workshop
 
 if TYPE_CHECKING:
@@ -161,3 +163,16 @@ def store(settings: Settings) -> Iterator[Store]:
 def workshop(store: Store, settings: Settings) -> Workshop:
     """The whole way in this process."""
     return Workshop(store, settings)
+
+
+@pytest.fixture
+def door(s3_server: S3Server) -> Iterator[Door]:
+    """A door before the real S3, open and without faults."""
+    with faulty_door(s3_server.endpoint_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def behind_door(settings: Settings, door: Door) -> S3Settings:
+    """Settings whose every request to S3 goes through the door."""
+    return replace(settings.s3, endpoint_url=door.endpoint_url)

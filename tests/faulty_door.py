@@ -4,14 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{}</Code><Message>as ordered</Message></Error>'
-_OF_THE_CONNECTION = ("content-length", "transfer-encoding", "connection")
+from tests.s3_passage import ERROR, Passage, passage_to
 
 
 class Seen(NamedTuple):
@@ -67,86 +63,39 @@ class Door:
             self.under_way -= seen.method == "PUT"
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, door: Door, behind: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Passage)
-        self.door = door
-        self.behind = behind
-
-
-class _Passage(BaseHTTPRequestHandler):
-    """One connection of a client."""
-
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def _pass(self) -> None:
-        door = self.server.door
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        seen = Seen(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
-        fault = door.fault_for(seen)
-        if fault is not None:
-            self._answer(fault)
-            return
-        try:
-            if self.command == "PUT":
-                door.is_open.wait()
-            if door.before is not None:
-                door.before(seen)
-            answer = self._forward(body)
-        finally:
-            door.passed(seen)
-        self._send(*answer)
-
-    def _answer(self, fault: Fault) -> None:
-        if fault.status is None:
-            self.close_connection = True
-            return
-        content = ERROR.format(fault.code).encode() if fault.code else b""
-        self._send(fault.status, {"Content-Length": str(len(content))}, content)
-
-    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        server = HTTPConnection(self.server.behind)
-        # Host stays the door's: it is part of what the client signed.
-        server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            server.putheader(name, value)
-        server.endheaders(body)
-        answer = server.getresponse()
-        content = answer.read()
-        server.close()
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_CONNECTION}
-        length = answer.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
-        return answer.status, {**headers, "Content-Length": length}, content
-
-    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - the names that http.server calls
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: what came stands in ``seen``."""
-
-
 @contextmanager
 def faulty_door(endpoint_url: str) -> Iterator[Door]:
     """A door on a free port of 127.0.0.1, open and without faults."""
     door = Door()
     door.is_open.set()
-    server = _Server(door, urlsplit(endpoint_url).netloc)
-    door.endpoint_url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield door
-    finally:
-        door.is_open.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+    class Through(Passage):
+        """Past this door."""
+
+        def answer(self, body: bytes) -> None:
+            seen = Seen(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
+            fault = door.fault_for(seen)
+            if fault is not None:
+                self._fail(fault)
+                return
+            try:
+                if self.command == "PUT":
+                    door.is_open.wait()
+                if door.before is not None:
+                    door.before(seen)
+                answer = self.forward(body)
+            finally:
+                door.passed(seen)
+            self.send(*answer)
+
+        def _fail(self, fault: Fault) -> None:
+            if fault.status is None:
+                self.close_connection = True
+                return
+            self.send(fault.status, {}, ERROR.format(fault.code).encode() if fault.code else b"")
+
+    with passage_to(endpoint_url, Through) as door.endpoint_url:
+        try:
+            yield door
+        finally:
+            door.is_open.set()

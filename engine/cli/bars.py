@@ -30,8 +30,8 @@ class Bars:
         """Leave the terminal as it was."""
         self.progress.stop()
 
-    def line(self, text: str) -> None:
-        """Print a line, unless one was printed a moment ago."""
-        if monotonic() >= self._next_line:
+    def line(self, text: str, *, at_once: bool = False) -> None:
+        """Print a line, unless one was printed a moment ago; ``at_once``: even so."""
+        if at_once or monotonic() >= self._next_line:
             self._next_line = monotonic() + LINE_EVERY_S
             self.console.print(text, highlight=False)

@@ -2,13 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
-from typing import Self
 
 import click
 from bson import ObjectId
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
+from engine.cli.bars import LINE_EVERY_S, Bars
 from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standard_options, stderr_console
 from engine.cli.services import check_services
 from engine.edges.mongo import requests
@@ -16,7 +15,6 @@ from engine.edges.mongo.client import Store, open_store
 from engine.edges.s3 import Objects
 from engine.upkeep.ingest import Folder, Imported, ImportTarget, Owner, import_folder
 
-_LINE_EVERY_S = 5.0
 _MISSING_SHOWN = 20
 
 
@@ -81,34 +79,17 @@ def _tell(imported: Imported, name: str, *, as_json: bool) -> None:
         )
 
 
-class _Shown:
-    """Progress on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+class _Shown(Bars):
+    """Shows how far an import is."""
 
     def __init__(self) -> None:
-        self._console = stderr_console()
-        self._next_line = monotonic() + _LINE_EVERY_S
-        self._progress = Progress(
-            TextColumn("import"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("pages, {task.fields[images]} images"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._bar = self._progress.add_task("import", total=None, images=0)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        columns = (TextColumn("import"), BarColumn(), MofNCompleteColumn())
+        images = TextColumn("pages, {task.fields[images]} images")
+        super().__init__(stderr_console(), *columns, images, TimeElapsedColumn(), first_line_s=LINE_EVERY_S)
+        self._bar = self.progress.add_task("import", total=None, images=0)
 
     def told(self, done: int, total: int, images: int) -> None:
         """Show how far it is."""
-        self._progress.update(self._bar, completed=done, total=total, images=images)
-        if not self._console.is_terminal and (done == total or monotonic() >= self._next_line):
-            self._next_line = monotonic() + _LINE_EVERY_S
-            self._console.print(f"{done} of {total} pages, {images} images", highlight=False)
+        self.progress.update(self._bar, completed=done, total=total, images=images)
+        if not self.console.is_terminal:
+            self.line(f"{done} of {total} pages, {images} images", at_once=done == total)

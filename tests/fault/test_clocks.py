@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from engine.edges.mongo.scan import claim_next
 from engine.settings import Settings
 from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.processes import wait_for
 
@@ -55,12 +54,6 @@ def environment(settings: Settings, endpoint_url: str, shift_s: int) -> dict[str
         "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
         "PREVIEW_DOMAIN": settings.chat.preview_domain,
     }
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 def clock_of_server(client: MongoClient[dict[str, Any]]) -> datetime:

@@ -32,7 +32,7 @@ from tests.fault.mongo_door import MongoDoor, mongo_door
 from tests.fault.mongo_faults import DENIED, TRANSIENT, Fault, no_fault_left, striker
 from tests.fault.mongo_wire import Point, Wire, watched_store
 from tests.fault.outcomes import Outcomes
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import Workshop
 from tests.processes import wait_for
@@ -97,12 +97,6 @@ FAULTS = (*(fault for fault in TRANSIENT if fault.times == 2 or fault.loses_answ
 @pytest.fixture(scope="module")
 def mongo_passage(mongo_server: Any) -> Iterator[MongoDoor]:
     with mongo_door(mongo_server.port) as opened:
-        yield opened
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
         yield opened
 
 

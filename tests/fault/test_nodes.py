@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from engine.settings import Settings
 from engine.upkeep.invariants import Snapshot, snapshot
 from tests.fault.audit import Audit, audit
 from tests.fault.nodes import CHECKOUT, Cluster, cluster
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.processes import wait_for
 
@@ -28,12 +27,6 @@ UNREACHABLE = 3
 STEP = "clone_one_step"
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 @dataclass

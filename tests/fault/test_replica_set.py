@@ -23,7 +23,7 @@ from tests.fault.audit import Audit, audit
 from tests.fault.by_policy import PolicyPasses, end_of
 from tests.fault.mongo_wire import Point, Wire, watched_store
 from tests.fault.replica_set import ReplicaSet, replica_set
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.processes import wait_for
 
@@ -49,12 +49,6 @@ def of_three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
     with replica_set(tmp_path_factory.mktemp("one"), 1) as running:
         yield running
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 class Place:

@@ -16,21 +16,10 @@ from engine.core.copying import actor_of
 from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder
 from engine.settings import S3Settings, Settings
-from tests.faulty_door import Door, Fault, faulty_door
+from tests.faulty_door import Door, Fault
 from tests.processes import wait_for
 
 DEADLINE_S = 60.0
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def behind_door(settings: Settings, door: Door) -> S3Settings:
-    return replace(settings.s3, endpoint_url=door.endpoint_url)
 
 
 @pytest.fixture

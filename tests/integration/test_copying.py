@@ -17,7 +17,7 @@ from engine.core.errors import AccessDenied, ConfigError, ObjectMissing, Permane
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3 import InProcessCopier, JoiningCopier, ObjectCopier, Objects
 from engine.settings import CopySettings, S3Settings
-from tests.faulty_door import Door, Fault, faulty_door
+from tests.faulty_door import Door, Fault
 
 DEADLINE_S = 20.0
 MIB = 1024**2
@@ -51,12 +51,6 @@ def s3_settings(s3_server: Any, bucket: str) -> S3Settings:
         secret_access_key=s3_server.secret_access_key,
         region=s3_server.region,
     )
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 @pytest.fixture

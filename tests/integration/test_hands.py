@@ -22,7 +22,7 @@ from engine.settings import Settings
 from engine.upkeep.cancel import Cancelled, cancel
 from engine.upkeep.retry import Revived, retry
 from tests.command_count import Commands
-from tests.faulty_door import Door, faulty_door
+from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import PASS, Workshop
 from tests.invariants import assert_sound
@@ -69,12 +69,6 @@ def drain(settings: Settings) -> PassReport:
 
 
 # -- a pass in other processes ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Any:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("at", ["a step", "the end"])

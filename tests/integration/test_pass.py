@@ -1,6 +1,6 @@
 """Passes in a real Ray: the driver's window, the lease, the drain, the retries; the oracle judges each clone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from engine.edges.mongo import indexes, leases
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
 from engine.upkeep.invariants import snapshot
-from tests.faulty_door import Door, Fault, faulty_door
+from tests.faulty_door import Door, Fault
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import wait_for
@@ -28,12 +28,6 @@ def build(database: Any, s3: Any, bucket: str) -> Build:
     """Builds small originals."""
     small = {"steps": 4, "images": 5, "image_bytes": 2_000, "forms": 1, "html_bytes": 3_000, "components_bytes": 3_000}
     return lambda **options: build_funnel(database, s3, bucket, **{**small, **options})
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
 
 
 def behind(door: Door, settings: Settings) -> Settings:

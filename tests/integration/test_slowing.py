@@ -1,7 +1,6 @@
 """Copies slow down when a real S3 asks for less, behind a door that lets it: what waits holds up nobody."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
@@ -16,8 +15,8 @@ from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3 import InProcessCopier, JoiningCopier, ObjectCopier, turns
 from engine.edges.s3.parts import Refused
-from engine.settings import CopySettings, S3Settings, Settings
-from tests.faulty_door import Door, Fault, Seen, faulty_door
+from engine.settings import CopySettings, S3Settings
+from tests.faulty_door import Door, Fault, Seen
 from tests.processes import wait_for
 
 DEADLINE_S = 60.0
@@ -40,17 +39,6 @@ class Watched(ObjectCopier):
         finally:
             with self.lock:
                 self.now -= 1
-
-
-@pytest.fixture
-def door(s3_server: Any) -> Iterator[Door]:
-    with faulty_door(s3_server.endpoint_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-def behind_door(settings: Settings, door: Door) -> S3Settings:
-    return replace(settings.s3, endpoint_url=door.endpoint_url)
 
 
 @pytest.fixture
