@@ -86,6 +86,17 @@ def parents() -> Iterator[list[Parent]]:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def with_all_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parent]:
+    """A parent of all servers, for tests that look at them; the one test that ends it starts one of its own."""
+    parent = Parent(PARENT, tmp_path_factory.mktemp("parent"))
+    yield parent
+    parent.end(signal.SIGTERM)
+    assert parent.process.stdout is not None
+    parent.process.stdout.close()
+    wait_for(lambda: not alive(parent.below))
+
+
 def client_of(server: S3Server) -> Any:
     return boto3.client(
         "s3",
@@ -137,10 +148,8 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_servers(tmp_path: Path, paren
     assert {os.getsid(pid) for pid in parent.below}.isdisjoint({os.getsid(parent.process.pid)})
 
 
-def test_nothing_listens_beyond_loopback(tmp_path: Path, parents: list[Parent]) -> None:
-    parent = Parent(PARENT, tmp_path)
-    parents.append(parent)
-    addresses = listening_addresses(parent.below | {parent.process.pid})
+def test_nothing_listens_beyond_loopback(with_all_servers: Parent) -> None:
+    addresses = listening_addresses(with_all_servers.below | {with_all_servers.process.pid})
     assert set(addresses) == {"127.0.0.1"}
     assert addresses["127.0.0.1"] > 10, "the sockets were not found"
 
@@ -381,10 +390,8 @@ def test_a_server_that_ends_at_once_shows_its_log(nothing_installed: Path, tmp_p
     assert "the reason stands here" in str(refused.value)
 
 
-def test_the_reaper_knows_every_process_of_its_ray(tmp_path: Path, parents: list[Parent]) -> None:
-    parent = Parent(PARENT, tmp_path)
-    parents.append(parent)
-    lines = command_lines(parent.below)
+def test_the_reaper_knows_every_process_of_its_ray(with_all_servers: Parent) -> None:
+    lines = command_lines(with_all_servers.below)
     [mark] = {word for line in lines.values() for word in line.split() if word.startswith("FUNNEL_CLONE_RAY=")}
     of_ray = {pid for pid, line in lines.items() if "/ray/" in line or line.startswith("ray::")}
     assert len(of_ray) > 5
