@@ -124,12 +124,12 @@ def test_a_pass_that_found_problems_ends_with_1(
 def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
     shell: Shell, of_shared_ray: Mapping[str, str], store: Store, database: Any, s3: Any, bucket: str
 ) -> None:
-    original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 30})
+    original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 10})
     clone = request_clone(database, original)
     command = [*RUN, "pass", "ray.num_cpus=2", "steps.concurrency=1", "--json"]
     # Each step takes a while, so that the pass is still at work when it is told to stop.
     slow = {"failCommands": ["findAndModify"], "namespace": f"{database.name}.funnel.step"}
-    held_back = {"blockConnection": True, "blockTimeMS": 300}
+    held_back = {"blockConnection": True, "blockTimeMS": 1_000}
     admin = store.client.admin
     admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": {**slow, **held_back}})
     try:

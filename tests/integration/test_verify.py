@@ -92,9 +92,10 @@ def standing_scene(mongo_server: Any, mongo_client: Any, s3: Any, s3_server: Any
 
 
 @pytest.fixture
-def scene(standing_scene: EngineScene) -> Iterator[EngineScene]:
-    yield standing_scene
+def scene(standing_scene: EngineScene) -> EngineScene:
+    # Before a test, not after it: one that broke off spoils no other.
     standing_scene.restore()
+    return standing_scene
 
 
 @pytest.fixture
