@@ -122,7 +122,9 @@ def test_another_folder_holds_another_state(kept: dict[str, Any], shell: Shell, 
     assert _state(kept).runs
 
 
-def test_down_ends_all_of_it_and_the_data_stay(kept: dict[str, Any], shell: Shell) -> None:
+def test_down_ends_all_of_it_the_data_stay_and_a_killed_keeper_leaves_nothing_running(
+    kept: dict[str, Any], shell: Shell
+) -> None:
     folder, pid = Path(kept["pages"]).parents[1], kept["kept"]["pid"]
     below = {pid, *descendants(pid)}
     done = shell("down", "--json")
@@ -132,24 +134,22 @@ def test_down_ends_all_of_it_and_the_data_stay(kept: dict[str, Any], shell: Shel
     assert state.read(folder) is None
     assert not (folder / state.FILE).exists()
     assert "Nothing runs" in shell("down").stdout
+    check_another_keeper(folder, kept, shell)
+
+
+def check_another_keeper(folder: Path, kept: dict[str, Any], shell: Shell) -> None:
+    """One started anew on the folder has its data; killed, it leaves nothing running."""
     again = keeper.start_keeper(folder, RaySettings(num_cpus=1), {})
-    try:
-        states = json.loads(shell("status", kept["clones"][0]["clone"], "--json").stdout)
-        assert states["state"] == "completed"
-    finally:
-        assert keeper.stop_keeper(folder) == again.pid
-
-
-def test_a_keeper_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    running = keeper.start_keeper(tmp_path, RaySettings(num_cpus=1), {})
-    below = descendants(running.pid)
+    states = json.loads(shell("status", kept["clones"][0]["clone"], "--json").stdout)
+    assert states["state"] == "completed"
+    below = descendants(again.pid)
     assert len(below) > 5
-    os.kill(running.pid, signal.SIGKILL)
-    _gone(tmp_path, below)
+    os.kill(again.pid, signal.SIGKILL)
+    _gone(folder, below)
     # What it wrote is still there, and nobody believes it.
-    assert (tmp_path / state.FILE).exists()
-    assert keeper.stop_keeper(tmp_path) is None
-    assert not (tmp_path / state.FILE).exists()
+    assert (folder / state.FILE).exists()
+    assert keeper.stop_keeper(folder) is None
+    assert not (folder / state.FILE).exists()
 
 
 def test_a_pid_that_was_given_away_again_is_not_the_keeper(tmp_path: Path) -> None:

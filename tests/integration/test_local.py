@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pymongo import MongoClient
 
 from engine.core.errors import ServiceUnreachable
-from engine.local import mongod, seaweed
+from engine.local import mongod, ray_cluster, seaweed
 from engine.local.mongod import embedded_mongod, start_mongod
 from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server, embedded_s3, start_s3
@@ -262,6 +262,26 @@ except ServiceUnreachable as error:
         [sys.executable, "-c", program, str(tmp_path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True
     )
     assert done.stdout == "refused\n"
+
+
+class SlowRay:
+    """Starts at the ``nth`` try, and says before it what Ray says on a busy machine."""
+
+    def __init__(self, nth: int) -> None:
+        self.nth, self.tries = nth, 0
+
+    def init(self, **_: Any) -> None:
+        self.tries += 1
+        if self.tries < self.nth:
+            raise RuntimeError("The current node timed out during startup. This could happen because ...")
+
+
+def test_a_ray_that_is_slower_than_it_waits_for_is_given_a_second_try_and_no_third(tmp_path: Path) -> None:
+    second, third = SlowRay(2), SlowRay(3)
+    ray_cluster._start(second, RaySettings(), tmp_path)
+    with pytest.raises(ServiceUnreachable, match="timed out during startup"):
+        ray_cluster._start(third, RaySettings(), tmp_path)
+    assert (second.tries, third.tries) == (2, 2)
 
 
 @pytest.fixture
