@@ -13,9 +13,8 @@ FUZZ := $(VENV)/.installed-fuzz
 MUTATION := $(VENV)/.installed-mutation
 # More arguments for the command behind a target, as in: make test ARGS='-k layout'
 ARGS ?=
-# Test processes, each with servers of its own: with more than one a run is shorter, and races for the processor.
-# 0: none beside this one.
-JOBS ?= 0
+# Test processes, each with servers of its own: many tests wait rather than compute. 0: none beside this one.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fault check bench fuzz mutate format clean

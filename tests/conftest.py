@@ -48,12 +48,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault", choices=("sample", "all"), default="sample", help="a sample of the faults, or all")
     group.addoption("--fault-seed", type=int, default=1, help="what draws the sample")
     group.addoption("--fault-shard", default="1/1", metavar="I/N", help="of all, every Nth from the Ith on")
+    spellings = parser.getgroup("spellings")
+    spellings.addoption(
+        "--spellings", choices=("half", "all"), default="half", help="of pages in components: all pairs"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A shell's background job is born deaf to Ctrl-C, and hands that on to the commands that tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "fault_sample(n): so many of these are run where --fault=sample")
+    config.addinivalue_line(
+        "markers", "other_colour: of a product of which every other case is run: with --spellings=all"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked ``other_colour`` runs with ``--spellings=all`` alone."""
+    if config.getoption("spellings") == "all":
+        return
+    left_out = [item for item in items if item.get_closest_marker("other_colour")]
+    items[:] = [item for item in items if not item.get_closest_marker("other_colour")]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -107,13 +123,10 @@ def s3(s3_server: S3Server) -> Iterator["S3Client"]:
 
 @pytest.fixture
 def bucket(s3: "S3Client") -> Iterator[str]:
-    """An empty bucket; emptied and removed after the test."""
+    """An empty bucket; removed after the test, with all that is in it, as the embedded S3 allows."""
     name = f"test-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=name)
     yield name
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
-        for found in page.get("Contents", []):
-            s3.delete_object(Bucket=name, Key=found["Key"])
     s3.delete_bucket(Bucket=name)
 
 
@@ -146,7 +159,7 @@ def settings(mongo_server: Any, s3_server: Any, database: Any, bucket: str, tmp_
         ),
         ray=RaySettings(),
         local=LocalSettings(data_dir=str(tmp_path)),
-        copy=CopySettings(deadline_seconds=30),
+        copy=CopySettings(deadline_seconds=60),
         chat=ChatSettings(preview_domain=PREVIEW_DOMAIN),
     )
 

@@ -1,10 +1,7 @@
 """A clone as the old system left it, for tests of `repair`, and a copier that lets somebody act meanwhile."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
@@ -15,6 +12,7 @@ from engine.edges.s3 import InProcessCopier, Objects
 from engine.settings import Settings
 from engine.upkeep.invariants import examine
 from engine.upkeep.repair import Repair, repair
+from tests.command_line import CHECKOUT, environment_without_servers, run_as_process, run_here
 from tests.funnel_pages import ORIGINAL_CHAT_KEY
 from tests.funnels import PREVIEW_DOMAIN, build_funnel, request_clone
 from tests.old_cloner import OldCloner
@@ -74,8 +72,10 @@ class OldScene:
         copier = copier or InProcessCopier(given.s3, given.copy)
         return repair(self.store, Objects(given.s3), copier, clone, given, dry_run=dry_run)
 
-    def command(self, clone: Any, *options: str, **changed: Any) -> tuple[int, dict[str, Any], str]:
-        """The command as people run it: its exit code, its document, what it told on stderr. ``changed``: settings."""
+    def command(
+        self, clone: Any, *options: str, as_process: bool = False, **changed: Any
+    ) -> tuple[int, dict[str, Any], str]:
+        """The command: its exit code, its document, all that it told. ``changed``: settings."""
         s3 = self.settings.s3
         given = {
             "mongo.uri": self.settings.mongo.uri,
@@ -89,15 +89,9 @@ class OldScene:
             "local.data_dir": self.settings.local.data_dir,
             **{name.replace("__", "."): value for name, value in changed.items()},
         }
-        command = [sys.executable, "-c", "from engine.cli import main; main()", "repair", str(clone), *options]
-        done = subprocess.run(
-            [*command, *(f"{key}='{value}'" for key, value in given.items())],
-            cwd=Path(__file__).parents[1],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        run = run_as_process if as_process else run_here
+        overrides = [f"{key}='{value}'" for key, value in given.items()]
+        done = run("repair", clone, *options, *overrides, environment=environment_without_servers(), cwd=CHECKOUT)
         return done.returncode, json.loads(done.stdout) if "--json" in options else {}, done.stdout + done.stderr
 
     def kinds(self) -> set[str]:

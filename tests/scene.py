@@ -1,7 +1,9 @@
 """An original and a sound clone of it, for the oracle's own tests to damage."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from bson import encode
 
 from engine.upkeep.invariants import Snapshot, examine, snapshot
 from tests.funnels import build_funnel, request_clone
@@ -27,12 +29,17 @@ class Scene:
         return NaiveCloner(self.database, self.s3, request_clone(self.database, self.original_id)).clone()
 
     def restore(self) -> None:
-        """Undo all damage to documents."""
-        for name in self.database.list_collection_names():
-            self.database[name].delete_many({})
-        for name, documents in self._sound.items():
-            if documents:
-                self.database[name].insert_many(documents)
+        """Undo all damage to documents, whatever became of the test that did it. Safe to repeat."""
+        for name in {*self.database.list_collection_names(), *self._sound}:
+            sound = self._sound.get(name, [])
+            if self._bytes(self.database[name].find()) != self._bytes(sound):
+                self.database[name].delete_many({})
+                if sound:
+                    self.database[name].insert_many(sound)
+
+    def _bytes(self, documents: Iterable[Document]) -> list[bytes]:
+        """In no order of theirs; to Python an Int64 equals an int."""
+        return sorted(encode(document, codec_options=self.database.codec_options) for document in documents)
 
     def kinds(self) -> set[str]:
         found = examine(self.database, self.s3, self.clone_id, original_before=self.before)

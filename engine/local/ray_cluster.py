@@ -28,6 +28,8 @@ NAMESPACE = "funnel-clone"
 INSTEAD = "ray.address=…"
 REAPER = Path(__file__).with_name("reaper.py")
 SESSIONS_KEPT = 5
+TOO_SLOW = "timed out during startup"
+"""Ray waits 30 s for its own processes, whatever it is told: on a busy machine they need a second try."""
 CHECKOUT = Path(__file__).parents[2]
 """The folder that ``engine`` lies in: workers import it from there, installed or not."""
 
@@ -63,23 +65,32 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
 
 def _start(ray: Any, settings: RaySettings, folder: Path) -> None:
     try:
-        ray.init(
-            address="local",
-            namespace=NAMESPACE,
-            num_cpus=settings.num_cpus,
-            object_store_memory=settings.object_store_mb * 1024**2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _node_ip_address=LOOPBACK,
-            _temp_dir=str(folder),
-        )
+        try:
+            _init(ray, settings, folder)
+        except Exception as error:
+            if TOO_SLOW not in str(error):
+                raise
+            _init(ray, settings, folder)
     except Exception as error:  # Ray raises whatever comes up
         logs = folder.resolve() / "session_latest" / "logs"
         said = "".join(tail(logs / name) for name in ("gcs_server.err", "raylet.err", "raylet.out"))
         raise ServiceUnreachable(
             f"Ray did not start ({error}): see its logs in {logs}, or name one that runs with {INSTEAD}{said}"
         ) from error
+
+
+def _init(ray: Any, settings: RaySettings, folder: Path) -> None:
+    ray.init(
+        address="local",
+        namespace=NAMESPACE,
+        num_cpus=settings.num_cpus,
+        object_store_memory=settings.object_store_mb * 1024**2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _node_ip_address=LOOPBACK,
+        _temp_dir=str(folder),
+    )
 
 
 @contextmanager

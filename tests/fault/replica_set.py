@@ -21,6 +21,8 @@ READY_WITHIN_S = 90.0
 # Elections in a second or two, not in ten.
 ELECTION_MS = 1_500
 HEARTBEAT_MS = 500
+# A primary that is told to end waits for another one to take over: for 15 s, unless told otherwise.
+WITHOUT_FAREWELL = ("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100")
 
 
 class Member:
@@ -42,7 +44,8 @@ class Member:
     def start(self) -> None:
         """Start it and wait until it listens. It may be no primary yet."""
         arguments = mongod._arguments(private_folder(self.folder / "data"), self.port, test_commands=True)
-        self._process = Leashed(Command(mongod.GUIDE, mongod.find_mongod(), arguments, self.folder))
+        command = Command(mongod.GUIDE, mongod.find_mongod(), (*arguments, *WITHOUT_FAREWELL), self.folder)
+        self._process = Leashed(command)
         self._process.wait_ready(lambda: None if listens(self.port) else "no connection", READY_WITHIN_S)
 
     def kill(self) -> None:

@@ -46,7 +46,7 @@ def test_every_point_is_struck_in_every_process_that_reaches_it(drill: Drill) ->
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.fault_sample(4)
+@pytest.mark.fault_sample(3)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_process_killed_at_a_point_and_again_in_its_recovery_loses_and_doubles_nothing(
     drill: Drill, case: Case, figures: Figures

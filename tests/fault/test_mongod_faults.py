@@ -182,7 +182,7 @@ def test_the_lists_hold_every_command_that_a_clone_sends(bench: Bench, half_made
     bench.judge(runs=1)
 
 
-@pytest.mark.fault_sample(16)
+@pytest.mark.fault_sample(9)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("point", FRESH, ids=str)
 def test_b18_a_clone_outlives_a_fault_at_any_of_its_commands(
@@ -193,7 +193,7 @@ def test_b18_a_clone_outlives_a_fault_at_any_of_its_commands(
     bench.judge(runs=1 + told.parked)
 
 
-@pytest.mark.fault_sample(6)
+@pytest.mark.fault_sample(4)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("point", _OF_ITS_OWN, ids=str)
 def test_b17_a_clone_that_is_taken_up_outlives_it_too(

@@ -172,7 +172,7 @@ _MOMENTS = (
 )
 
 
-@pytest.mark.fault_sample(2)
+@pytest.mark.fault_sample(1)
 @pytest.mark.parametrize("point", _MOMENTS, ids=str)
 def test_b17_a_mongod_that_is_killed_before_a_command_loses_nothing_of_those_before_it(
     alone: ReplicaSet, settings: Settings, s3: Any, point: Point

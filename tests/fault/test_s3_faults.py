@@ -136,7 +136,7 @@ def first_copies(count: int, blow: Blow) -> Callable[[Request], Blow | None]:
     return lambda request: left.pop() if request.source and left else None
 
 
-@pytest.mark.fault_sample(10)
+@pytest.mark.fault_sample(6)
 @every(ACLS, PASSING)
 def test_b14_what_passes_is_outlived_without_an_attempt(
     trial: Trial, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
@@ -147,7 +147,7 @@ def test_b14_what_passes_is_outlived_without_an_attempt(
     trial.judge()
 
 
-@pytest.mark.fault_sample(4)
+@pytest.mark.fault_sample(3)
 @every(ACLS, LASTING)
 def test_b21_what_outlasts_the_deadline_fails_the_try_and_is_done_by_a_later_one(
     trial: Trial, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
@@ -166,7 +166,7 @@ def test_b21_what_outlasts_the_deadline_fails_the_try_and_is_done_by_a_later_one
     trial.judge()
 
 
-@pytest.mark.fault_sample(4)
+@pytest.mark.fault_sample(3)
 @every(ACLS, OF_ONE_IMAGE)
 def test_b17_b18_what_is_wrong_with_one_image_is_told_and_its_reference_stays(
     trial: Trial, store: Store, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
@@ -184,7 +184,7 @@ def test_b17_b18_what_is_wrong_with_one_image_is_told_and_its_reference_stays(
     trial.judge(errors=1)
 
 
-@pytest.mark.fault_sample(3)
+@pytest.mark.fault_sample(2)
 @every(ACLS, DENIALS)
 def test_b21_a_denial_in_our_bucket_fails_the_attempt_loses_nothing_and_is_tried_later(
     trial: Trial, store: Store, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
@@ -239,7 +239,7 @@ class InParts:
         self.trial.judge(errors=1)  # the image whose object is gone
 
 
-@pytest.mark.fault_sample(4)
+@pytest.mark.fault_sample(3)
 @every(OF_PARTS, PASSING)
 def test_b14_each_request_of_a_copy_in_parts_may_fail_and_no_part_is_left(
     in_parts: InParts, where: str, blow: Blow

@@ -1,15 +1,15 @@
-"""The commands as their users run them: in a process of their own, by exit code and by what stands on stdout."""
+"""The commands as their users run them: by exit code and by what stands on stdout."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from bson import ObjectId
 from pymongo import MongoClient
 
@@ -18,6 +18,7 @@ from engine.edges.mongo.client import Store
 from engine.local.mongod import find_mongod
 from engine.local.ports import free_ports
 from engine.settings import Settings
+from tests.command_line import ENDS_WITHIN_S, RUN, Done, environment_of, run_as_process, run_here
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import wait_for
@@ -30,46 +31,26 @@ SMALL: dict[str, Any] = {
     "html_bytes": 1_500,
     "components_bytes": 1_500,
 }
-RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
-REPOSITORY = str(Path(__file__).parents[2])
-TIMEOUT_S = 120
 
 
 class Shell:
-    """Runs commands with the test's servers in the environment."""
+    """Runs commands with the test's servers in the environment: in this process, or in one of their own."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
-        self.environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))
-            },
-            "PYTHONPATH": REPOSITORY,
-            "XDG_DATA_HOME": str(folder.parent),
-            "MONGO_URI": settings.mongo.uri,
-            "MONGO_DATABASE": settings.mongo.database,
-            "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
-            "S3_BUCKET": settings.s3.bucket,
-            "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
-            "PREVIEW_DOMAIN": settings.chat.preview_domain,
-        }
+        self.environment = environment_of(settings, XDG_DATA_HOME=str(folder.parent))
 
-    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*RUN, *arguments],
-            env={**self.environment, **environment},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+    def __call__(self, *arguments: str, run: Callable[..., Done] = run_here, **environment: str) -> Done:
+        return run(*arguments, environment={**self.environment, **environment}, cwd=self.folder)
 
-    def json(self, *arguments: str, expect: int = 0) -> Any:
-        done = self(*arguments, "--json")
+    def json(self, *arguments: str) -> Any:
+        return self._document(self(*arguments, "--json"), 0)
+
+    def json_of_process(self, *arguments: str, expect: int = 0, more: Mapping[str, str] | None = None) -> Any:
+        """``more`` of an environment."""
+        return self._document(self(*arguments, "--json", run=run_as_process, **(more or {})), expect)
+
+    def _document(self, done: Done, expect: int) -> Any:
         assert done.returncode == expect, done.stderr + done.stdout
         return json.loads(done.stdout)
 
@@ -81,8 +62,15 @@ def shell(settings: Settings, tmp_path: Path) -> Shell:
     return Shell(settings, folder)
 
 
+@pytest.fixture
+def of_shared_ray(ray_cluster: None) -> Mapping[str, str]:
+    """What a pass needs in its environment to join the session's Ray, which saves it the start of its own."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+    return {**kept, "RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+
+
 def test_init_makes_the_indexes_once(shell: Shell, store: Store) -> None:
-    made = shell.json("init")["created"]
+    made = shell.json_of_process("init")["created"]
     assert "clone_asked" in made
     assert "clone_asked" in store.funnels.index_information()
     assert shell.json("init")["created"] == []
@@ -94,9 +82,9 @@ def test_request_pass_and_status_from_the_flag_to_the_finished_clone(
     original = build_funnel(database, s3, bucket, **SMALL)
     account = ObjectId()
     database["_accounts"].insert_one({"_id": account})
-    asked = shell.json("request", str(original), "--count", "2", "--account", str(account))["funnel_ids"]
+    asked = shell.json_of_process("request", str(original), "--count", "2", "--account", str(account))["funnel_ids"]
     assert [shell.json("status", clone)["state"] for clone in asked] == ["asked", "asked"]
-    report = shell.json("pass", "--drain", "ray.num_cpus=2")
+    report = shell.json_of_process("pass", "--drain", "ray.num_cpus=2")
     assert {key: report[key] for key in ("funnels", "completed", "failed", "steps", "images", "bytes", "forms")} == {
         "funnels": 2,
         "completed": 2,
@@ -114,19 +102,19 @@ def test_request_pass_and_status_from_the_flag_to_the_finished_clone(
         funnel = store.funnels.find_one({"_id": ObjectId(clone)}) or {}
         assert (funnel["account_id"], funnel["name"].endswith(" (Clone)")) == (account, True)
         assert_sound(database, s3, ObjectId(clone), None)
-    overview = shell.json("status")
+    overview = shell.json_of_process("status")
     assert overview["counts"]["completed"] == 2
     assert overview["pass"] is None
     assert list(shell.folder.iterdir()) == [], "no output folder is written"
 
 
 def test_a_pass_that_found_problems_ends_with_1(
-    shell: Shell, store: Store, database: Any, s3: Any, bucket: str
+    shell: Shell, of_shared_ray: Mapping[str, str], store: Store, database: Any, s3: Any, bucket: str
 ) -> None:
     original = build_funnel(database, s3, bucket, **SMALL)
     store.components.update_one({"funnel_id": original}, {"$set": {"components": 5}})
     clone = request_clone(database, original)
-    report = shell.json("pass", "ray.num_cpus=2", expect=1)
+    report = shell.json_of_process("pass", expect=1, more=of_shared_ray)
     assert (report["completed"], report["failed"]) == (0, 1)
     status = shell.json("status", str(clone))
     assert status["state"] == "failed"
@@ -134,14 +122,14 @@ def test_a_pass_that_found_problems_ends_with_1(
 
 
 def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
-    shell: Shell, store: Store, database: Any, s3: Any, bucket: str
+    shell: Shell, of_shared_ray: Mapping[str, str], store: Store, database: Any, s3: Any, bucket: str
 ) -> None:
-    original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 30})
+    original = build_funnel(database, s3, bucket, **{**SMALL, "steps": 10})
     clone = request_clone(database, original)
     command = [*RUN, "pass", "ray.num_cpus=2", "steps.concurrency=1", "--json"]
     # Each step takes a while, so that the pass is still at work when it is told to stop.
     slow = {"failCommands": ["findAndModify"], "namespace": f"{database.name}.funnel.step"}
-    held_back = {"blockConnection": True, "blockTimeMS": 300}
+    held_back = {"blockConnection": True, "blockTimeMS": 1_000}
     admin = store.client.admin
     admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": {**slow, **held_back}})
     try:
@@ -153,11 +141,9 @@ def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
             stderr=subprocess.DEVNULL,
             text=True,
         ) as running:
-            wait_for(
-                lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, within_s=TIMEOUT_S
-            )
+            wait_for(lambda: store.steps.count_documents({"funnel_id": clone, "pending": False}) > 0, ENDS_WITHIN_S)
             running.send_signal(signal.SIGINT)
-            out, _ = running.communicate(timeout=TIMEOUT_S)
+            out, _ = running.communicate(timeout=ENDS_WITHIN_S)
     finally:
         admin.command({"configureFailPoint": "failCommand", "mode": "off"})
     assert running.returncode == 1
@@ -166,13 +152,15 @@ def test_ctrl_c_gives_back_what_is_in_hand_and_the_next_pass_goes_on(
     assert (funnel["pending"], funnel["in_progress"], funnel["clone"]["state"]) == (True, False, "waiting")
     assert funnel["clone"]["attempts"] == 0, "to be stopped is no attempt"
     assert store.steps.count_documents({"funnel_id": clone, "in_progress": True}) == 0
-    assert shell.json("pass", "ray.num_cpus=2")["completed"] == 1
+    assert shell.json_of_process("pass", more=of_shared_ray)["completed"] == 1
     assert_sound(database, s3, clone, None)
 
 
-def test_a_pass_beside_another_is_refused_and_ends_with_0(shell: Shell, store: Store) -> None:
+def test_a_pass_beside_another_is_refused_and_ends_with_0(
+    shell: Shell, of_shared_ray: Mapping[str, str], store: Store
+) -> None:
     leases.acquire(store, "other", "somebody else", 300)
-    report = shell.json("pass", "ray.num_cpus=1")
+    report = shell.json_of_process("pass", more=of_shared_ray)
     assert "somebody else" in report["refused"]
 
 
@@ -264,7 +252,7 @@ def test_no_secret_is_ever_printed(shell: Shell, settings: Settings) -> None:
 
 
 def test_help_says_what_commands_do_and_how_they_end(shell: Shell) -> None:
-    done = shell("--help")
+    done = shell("--help", run=run_as_process)
     assert done.returncode == 0
     for word in ("demo", "init", "request", "pass", "status", "Exit status"):
         assert word in done.stdout

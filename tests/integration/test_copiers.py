@@ -102,8 +102,10 @@ def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders
 
 
 def test_an_actor_that_never_comes_back_makes_its_copies_transient(actors: list[Any], orders: list[CopyOrder]) -> None:
+    # What the living one is asked again it knows: of the deadline nothing is spent on copies.
+    ActorPoolCopier(actors).copy(orders, DEADLINE_S)
     ray.kill(actors[1])
-    outcomes = ActorPoolCopier(actors).copy(orders, 15)
+    outcomes = ActorPoolCopier(actors).copy(orders, 5)
     for order, outcome in zip(orders, outcomes, strict=True):
         lost = actor_of(order.bucket, order.key, 2) == 1
         assert (outcome.key, outcome.transient) == (order.key, lost)

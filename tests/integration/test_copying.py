@@ -19,7 +19,7 @@ from engine.edges.s3 import InProcessCopier, JoiningCopier, ObjectCopier, Object
 from engine.settings import CopySettings, S3Settings
 from tests.faulty_door import Door, Fault
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 MIB = 1024**2
 # The least that S3 allows for a part.
 SMALL_PARTS = CopySettings(multipart_threshold_bytes=5 * MIB, multipart_part_bytes=5 * MIB)

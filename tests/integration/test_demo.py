@@ -1,39 +1,32 @@
 """The demo as its users see it: what it says, the pages it writes, and that nothing of it stays."""
 
-import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.cli import demo_summary
+from engine.cluster.report import PassReport
 from engine.edges.mongo.client import Store
 from engine.edges.s3 import Objects
 from engine.settings import Settings
+from engine.upkeep.demo import DemoReport
 from engine.upkeep.demo_pages import Pair, self_contained, write_pages
 from engine.upkeep.samples import bring_in
+from tests.command_line import environment_without_servers, run_as_process
 from tests.processes import alive
 
-RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
-CHECKOUT = Path(__file__).parents[2]
 
+@dataclass(frozen=True)
+class Shown:
+    """A demo that is over: the folder that it was at home in, and what it said."""
 
-def _demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    foreign = ("RAY_", "AWS_", "MONGO_", "S3_", "PREVIEW_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return subprocess.run(
-        [*RUN, "demo", "ray.num_cpus=2", *arguments],
-        env={**environment, "PYTHONPATH": str(CHECKOUT), "XDG_DATA_HOME": str(home), "TMPDIR": str(home)},
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    home: Path
+    summary: str
 
 
 def _holding(word: str) -> set[int]:
@@ -52,30 +45,38 @@ def _read(pid: int, file: str) -> str:
         return ""
 
 
-def test_the_demo_clones_its_samples_finds_them_sound_and_leaves_only_pages(tmp_path: Path) -> None:
-    done = _demo(tmp_path, "--json")
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """One demo for people; the one for machines is of `demo --keep`."""
+    home = tmp_path_factory.mktemp("home")
+    environment = environment_without_servers(XDG_DATA_HOME=str(home), TMPDIR=str(home))
+    done = run_as_process("demo", "ray.num_cpus=2", environment=environment, cwd=home)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert (told["sound"], told["kept"], told["completed"], told["failed"]) == (True, None, 3, 0)
-    assert len(told["clones"]) == 3
-    index = Path(told["pages"])
-    assert index == tmp_path / "funnel-clone" / "demo" / "index.html"
-    assert alive(_holding(str(tmp_path))) == set()
-    assert [path.name for path in tmp_path.iterdir()] == ["funnel-clone"]
+    return Shown(home, done.stdout)
+
+
+def test_the_demo_clones_its_samples_finds_them_sound_and_leaves_only_pages(shown: Shown) -> None:
+    index = shown.home / "funnel-clone" / "demo" / "index.html"
+    assert alive(_holding(str(shown.home))) == set()
+    assert [path.name for path in shown.home.iterdir()] == ["funnel-clone"]
     assert [path.name for path in index.parents[1].iterdir()] == ["demo"]
-    for clone in told["clones"]:
-        assert clone["clone"] in index.read_text("utf-8")
+    clones = re.findall(r"([0-9a-f]{24}) +sound\n", shown.summary)
+    assert len(clones) == 3
+    assert [clone for clone in clones if clone not in index.read_text("utf-8")] == []
 
 
-def test_the_summary_says_what_was_cloned_how_fast_and_where_to_look(tmp_path: Path) -> None:
-    done = _demo(tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_the_summary_says_what_was_cloned_how_fast_and_where_to_look(shown: Shown) -> None:
     for said in ("Garden", "sound", "3 funnels cloned", "images (", "commit", "demo --keep"):
-        assert said in done.stdout
-    (uri,) = re.findall(r"file://\S+", done.stdout)
+        assert said in shown.summary
+    (uri,) = re.findall(r"file://\S+", shown.summary)
     assert Path(uri.removeprefix("file://")).is_file()
     # Not a terminal: no colours, no frames.
-    assert not re.search("\x1b|│", done.stdout)
+    assert not re.search("\x1b|│", shown.summary)
+
+
+def test_a_demo_that_keeps_nothing_says_so_to_machines() -> None:
+    over = demo_summary.Shown(DemoReport(PassReport("done", "p"), ()), Path("index.html"), None)
+    assert demo_summary.document_of(over)["kept"] is None
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_d19_a_pass_lets_go_of_a_cancelled_clone_while_its_work_hangs(
 
     with ThreadPoolExecutor(1) as elsewhere:
         running = elsewhere.submit(drain, given)
-        wait_for(lambda: bool(door.puts()), within_s=60)
+        wait_for(lambda: bool(door.puts()))
         outcome = cancel(store, str(clone_id), settings.scan, settings.steps)
         report = running.result()
     assert isinstance(outcome, Cancelled)
@@ -145,7 +145,7 @@ def test_the_heartbeat_sees_a_cancel_whatever_the_lease(
     try:
         wait_for(lambda: looks.names["find"] > 0)  # the next look has its own time
         cancel(store, str(clone_id), settings.scan, settings.steps)
-        wait_for(lambda: scope_of(claim) in beating.lost, within_s=20)
+        wait_for(lambda: scope_of(claim) in beating.lost)
     finally:
         beating.stop()
         watched.close()

@@ -23,9 +23,10 @@ def standing_scene(mongo_client: Any, s3: Any, s3_server: Any) -> Iterator[Scene
 
 
 @pytest.fixture
-def scene(standing_scene: Scene) -> Iterator[Scene]:
-    yield standing_scene
+def scene(standing_scene: Scene) -> Scene:
+    # Before a test, not after it: one that broke off spoils no other.
     standing_scene.restore()
+    return standing_scene
 
 
 @pytest.fixture

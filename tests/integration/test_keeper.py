@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,38 +15,23 @@ from engine.core.errors import ServiceUnreachable
 from engine.local import keeper, state
 from engine.local.state import Kept
 from engine.settings import RaySettings
+from tests.command_line import Done, environment_without_servers, run_as_process
 from tests.processes import alive, command_lines, descendants, environments, listening_addresses, wait_for
 
-RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
-CHECKOUT = Path(__file__).parents[2]
 SERVERS = ("/mongod ", "/weed ", "/gcs_server ", "/raylet ")
 CALLERS_SECRET = "not-the-keepers-business"
 
-Shell = Callable[..., subprocess.CompletedProcess[str]]
+Shell = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """Runs commands that are given no server at all, in one folder of data."""
     home = tmp_path_factory.mktemp("home")
-    foreign = ("RAY_", "AWS_", "MONGO_", "S3_", "PREVIEW_")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
-        "PYTHONPATH": str(CHECKOUT),
-        "XDG_DATA_HOME": str(home),
-        "TMPDIR": str(home),
-    }
+    environment = environment_without_servers(XDG_DATA_HOME=str(home), TMPDIR=str(home))
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*RUN, *arguments],
-            env={**environment, **more},
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(*arguments: str, **more: str) -> Done:
+        return run_as_process(*arguments, environment={**environment, **more}, cwd=home)
 
     yield run
     keeper.stop_keeper(home / "funnel-clone")
@@ -63,6 +46,14 @@ def kept(shell: Shell) -> dict[str, Any]:
     return told
 
 
+def test_the_demo_tells_machines_what_it_cloned_and_that_it_is_sound(kept: dict[str, Any]) -> None:
+    assert (kept["sound"], kept["completed"], kept["failed"]) == (True, 3, 0)
+    assert [clone["sound"] for clone in kept["clones"]] == [True] * 3
+    index = Path(kept["pages"])
+    assert (index.name, index.parent.name, index.parents[1].name) == ("index.html", "demo", "funnel-clone")
+    assert [clone for clone in kept["clones"] if clone["clone"] not in index.read_text("utf-8")] == []
+
+
 def _state(kept: dict[str, Any]) -> Kept:
     found = state.read(Path(kept["pages"]).parents[1])
     assert found is not None
@@ -75,7 +66,6 @@ def _gone(folder: Path, below: set[int]) -> None:
 
 
 def test_the_demo_leaves_its_servers_running_on_loopback_alone(kept: dict[str, Any]) -> None:
-    assert kept["sound"] is True
     pid = kept["kept"]["pid"]
     below = descendants(pid)
     lines = command_lines(below)
@@ -132,7 +122,9 @@ def test_another_folder_holds_another_state(kept: dict[str, Any], shell: Shell, 
     assert _state(kept).runs
 
 
-def test_down_ends_all_of_it_and_the_data_stay(kept: dict[str, Any], shell: Shell) -> None:
+def test_down_ends_all_of_it_the_data_stay_and_a_killed_keeper_leaves_nothing_running(
+    kept: dict[str, Any], shell: Shell
+) -> None:
     folder, pid = Path(kept["pages"]).parents[1], kept["kept"]["pid"]
     below = {pid, *descendants(pid)}
     done = shell("down", "--json")
@@ -142,24 +134,22 @@ def test_down_ends_all_of_it_and_the_data_stay(kept: dict[str, Any], shell: Shel
     assert state.read(folder) is None
     assert not (folder / state.FILE).exists()
     assert "Nothing runs" in shell("down").stdout
+    check_another_keeper(folder, kept, shell)
+
+
+def check_another_keeper(folder: Path, kept: dict[str, Any], shell: Shell) -> None:
+    """One started anew on the folder has its data; killed, it leaves nothing running."""
     again = keeper.start_keeper(folder, RaySettings(num_cpus=1), {})
-    try:
-        states = json.loads(shell("status", kept["clones"][0]["clone"], "--json").stdout)
-        assert states["state"] == "completed"
-    finally:
-        assert keeper.stop_keeper(folder) == again.pid
-
-
-def test_a_keeper_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    running = keeper.start_keeper(tmp_path, RaySettings(num_cpus=1), {})
-    below = descendants(running.pid)
+    states = json.loads(shell("status", kept["clones"][0]["clone"], "--json").stdout)
+    assert states["state"] == "completed"
+    below = descendants(again.pid)
     assert len(below) > 5
-    os.kill(running.pid, signal.SIGKILL)
-    _gone(tmp_path, below)
+    os.kill(again.pid, signal.SIGKILL)
+    _gone(folder, below)
     # What it wrote is still there, and nobody believes it.
-    assert (tmp_path / state.FILE).exists()
-    assert keeper.stop_keeper(tmp_path) is None
-    assert not (tmp_path / state.FILE).exists()
+    assert (folder / state.FILE).exists()
+    assert keeper.stop_keeper(folder) is None
+    assert not (folder / state.FILE).exists()
 
 
 def test_a_pid_that_was_given_away_again_is_not_the_keeper(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pymongo import MongoClient
 
 from engine.core.errors import ServiceUnreachable
-from engine.local import mongod, seaweed
+from engine.local import mongod, ray_cluster, seaweed
 from engine.local.mongod import embedded_mongod, start_mongod
 from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server, embedded_s3, start_s3
@@ -86,6 +86,17 @@ def parents() -> Iterator[list[Parent]]:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def with_all_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parent]:
+    """A parent of all servers, for tests that look at them; the one test that ends it starts one of its own."""
+    parent = Parent(PARENT, tmp_path_factory.mktemp("parent"))
+    yield parent
+    parent.end(signal.SIGTERM)
+    assert parent.process.stdout is not None
+    parent.process.stdout.close()
+    wait_for(lambda: not alive(parent.below))
+
+
 def client_of(server: S3Server) -> Any:
     return boto3.client(
         "s3",
@@ -137,10 +148,8 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_servers(tmp_path: Path, paren
     assert {os.getsid(pid) for pid in parent.below}.isdisjoint({os.getsid(parent.process.pid)})
 
 
-def test_nothing_listens_beyond_loopback(tmp_path: Path, parents: list[Parent]) -> None:
-    parent = Parent(PARENT, tmp_path)
-    parents.append(parent)
-    addresses = listening_addresses(parent.below | {parent.process.pid})
+def test_nothing_listens_beyond_loopback(with_all_servers: Parent) -> None:
+    addresses = listening_addresses(with_all_servers.below | {with_all_servers.process.pid})
     assert set(addresses) == {"127.0.0.1"}
     assert addresses["127.0.0.1"] > 10, "the sockets were not found"
 
@@ -253,6 +262,26 @@ except ServiceUnreachable as error:
         [sys.executable, "-c", program, str(tmp_path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True
     )
     assert done.stdout == "refused\n"
+
+
+class SlowRay:
+    """Starts at the ``nth`` try, and says before it what Ray says on a busy machine."""
+
+    def __init__(self, nth: int) -> None:
+        self.nth, self.tries = nth, 0
+
+    def init(self, **_: Any) -> None:
+        self.tries += 1
+        if self.tries < self.nth:
+            raise RuntimeError("The current node timed out during startup. This could happen because ...")
+
+
+def test_a_ray_that_is_slower_than_it_waits_for_is_given_a_second_try_and_no_third(tmp_path: Path) -> None:
+    second, third = SlowRay(2), SlowRay(3)
+    ray_cluster._start(second, RaySettings(), tmp_path)
+    with pytest.raises(ServiceUnreachable, match="timed out during startup"):
+        ray_cluster._start(third, RaySettings(), tmp_path)
+    assert (second.tries, third.tries) == (2, 2)
 
 
 @pytest.fixture
@@ -381,10 +410,8 @@ def test_a_server_that_ends_at_once_shows_its_log(nothing_installed: Path, tmp_p
     assert "the reason stands here" in str(refused.value)
 
 
-def test_the_reaper_knows_every_process_of_its_ray(tmp_path: Path, parents: list[Parent]) -> None:
-    parent = Parent(PARENT, tmp_path)
-    parents.append(parent)
-    lines = command_lines(parent.below)
+def test_the_reaper_knows_every_process_of_its_ray(with_all_servers: Parent) -> None:
+    lines = command_lines(with_all_servers.below)
     [mark] = {word for line in lines.values() for word in line.split() if word.startswith("FUNNEL_CLONE_RAY=")}
     of_ray = {pid for pid, line in lines.items() if "/ray/" in line or line.startswith("ray::")}
     assert len(of_ray) > 5

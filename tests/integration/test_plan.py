@@ -1,10 +1,7 @@
 """``plan`` tells what a clone would do: against the clone that is then made, and against each problem, provoked."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -17,13 +14,14 @@ from engine.core import spellings
 from engine.core.model import ImageWork
 from engine.edges.mongo.client import MOST_DOCUMENT_BYTES, Store, open_store
 from engine.edges.s3 import Objects
-from engine.settings import ChatSettings, CopySettings, S3Settings, Settings, StepSettings
+from engine.settings import ChatSettings, CopySettings, Settings, StepSettings
 from engine.upkeep.invariants import examine
 from engine.upkeep.plan import ClonePlan, Kind, plan_clone
 from engine.upkeep.plan.costs import FunnelUse, PageUse, copy_requests, funnel_commands, page_commands
 from engine.upkeep.plan.limits import NEAR_BYTES, OWN_BYTES
 from engine.upkeep.plan.objects import Seen
 from tests.command_count import Commands
+from tests.command_line import Done, environment_of, run_as_process, run_here
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import Workshop
 
@@ -619,29 +617,13 @@ def test_places_beyond_those_that_a_layout_reads_cost_nothing() -> None:
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
-def _run(original: Original, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    s3: S3Settings = original.settings.s3
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
-    given = {
-        "PYTHONPATH": str(ROOT),
-        "XDG_DATA_HOME": str(folder),
-        "COLUMNS": "200",
-        "MONGO_URI": original.settings.mongo.uri,
-        "MONGO_DATABASE": original.settings.mongo.database,
-        "AWS_ENDPOINT_URL_S3": s3.endpoint_url or "",
-        "S3_BUCKET": s3.bucket,
-        "AWS_ACCESS_KEY_ID": s3.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
-        "PREVIEW_DOMAIN": original.settings.chat.preview_domain,
-    }
-    command = [sys.executable, "-c", "from engine.cli import main; main()", "plan", *arguments]
-    return subprocess.run(
-        command, env={**kept, **given}, cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
+def _run(original: Original, folder: Path, *arguments: str, run: Callable[..., Done] = run_here) -> Done:
+    environment = environment_of(original.settings, XDG_DATA_HOME=str(folder), COLUMNS="200")
+    return run("plan", *arguments, environment=environment, cwd=folder)
 
 
 def test_the_command_writes_one_document_and_ends_with_0(small: Original, tmp_path: Path) -> None:
-    done = _run(small, tmp_path, str(small.id), "--json")
+    done = _run(small, tmp_path, str(small.id), "--json", run=run_as_process)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document == json.loads(json.dumps(small.plan().document()))

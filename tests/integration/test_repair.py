@@ -651,11 +651,11 @@ def test_d17_spoiled_keys_are_told_from_what_is_replaced_within() -> None:
 
 
 def test_the_command_ends_with_0_1_or_2(scene: OldScene) -> None:
-    def run(clone: Any, *options: str) -> tuple[int, dict[str, Any]]:
-        return scene.command(clone, "--json", *options)[:2]
+    def run(clone: Any, *options: str, **how: Any) -> tuple[int, dict[str, Any]]:
+        return scene.command(clone, "--json", *options, **how)[:2]
 
     before = scene.everything()
-    code, told = run(scene.clone_id, "--dry-run")
+    code, told = run(scene.clone_id, "--dry-run", as_process=True)
     assert (code, told["dry_run"], scene.everything() == before) == (0, True, True)
     assert told.keys() >= {"clone", "pages", "images_copied", "bytes", "forms_copied", "problems"}
     assert told["pages"][0]["references"][0].keys() == {"kind", "from", "to", "spelling", "count"}

@@ -118,7 +118,7 @@ def test_the_command_tells_what_it_wrote_and_the_failure_and_ends_with_3(
     mended, failed = first_pages(scene, 2)
     with faulty_door(scene.settings.s3.endpoint_url or "") as door:
         door.faults = deque([Fault(503, "SlowDown")] * 1000)
-        changed = {"s3__endpoint_url": door.endpoint_url, "copy__deadline_seconds": 1}
+        changed: dict[str, Any] = {"s3__endpoint_url": door.endpoint_url, "copy__deadline_seconds": 1}
         code, document, told = scene.command(scene.clone_id, *options, **changed)
     assert code == 3
     assert f"step {failed}: object " in told

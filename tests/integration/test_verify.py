@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html import escape
@@ -20,6 +18,7 @@ from engine.edges.mongo.client import open_store
 from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
 from engine.upkeep.invariants.violations import Kind, NoteKind
 from engine.upkeep.verify import Verification, verify
+from tests.command_line import CHECKOUT, Done, environment_without_servers, run_as_process, run_here
 from tests.damages import DAMAGES, OBJECT_DAMAGES
 from tests.funnels import PREVIEW_DOMAIN, build_funnel, request_clone
 from tests.in_process import Workshop
@@ -77,7 +76,7 @@ def engine_settings(mongo_server: Any, s3_server: Any, database: str, bucket: st
         ),
         ray=RaySettings(),
         local=LocalSettings(data_dir=gettempdir()),
-        copy=CopySettings(deadline_seconds=30),
+        copy=CopySettings(deadline_seconds=60),
         chat=ChatSettings(preview_domain=PREVIEW_DOMAIN),
     )
 
@@ -93,9 +92,10 @@ def standing_scene(mongo_server: Any, mongo_client: Any, s3: Any, s3_server: Any
 
 
 @pytest.fixture
-def scene(standing_scene: EngineScene) -> Iterator[EngineScene]:
-    yield standing_scene
+def scene(standing_scene: EngineScene) -> EngineScene:
+    # Before a test, not after it: one that broke off spoils no other.
     standing_scene.restore()
+    return standing_scene
 
 
 @pytest.fixture
@@ -412,19 +412,13 @@ def test_the_command_ends_with_0_1_or_2(scene: EngineScene, tmp_path: Path) -> N
         "local.data_dir": tmp_path,
     }
 
-    def run(clone: Any, *options: str) -> tuple[int, str]:
-        command = [sys.executable, "-c", "from engine.cli import main; main()", "verify", str(clone), *options]
-        done = subprocess.run(
-            [*command, *(f"{key}='{value}'" for key, value in given.items())],
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    overrides = [f"{key}='{value}'" for key, value in given.items()]
+
+    def run(clone: Any, *options: str, run: Callable[..., Done] = run_here) -> tuple[int, str]:
+        done = run("verify", clone, *options, *overrides, environment=environment_without_servers(), cwd=CHECKOUT)
         return done.returncode, done.stdout
 
-    code, out = run(scene.clone_id, "--json")
+    code, out = run(scene.clone_id, "--json", run=run_as_process)
     assert (code, json.loads(out)["sound"], "diff" in json.loads(out)) == (0, True, False)
     code, out = run(scene.clone_id, "--diff", "--json")
     answer = json.loads(out)
