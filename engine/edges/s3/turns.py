@@ -119,7 +119,8 @@ class Turns:
 
     def _try(self, copy: _Copy) -> None:
         sent_at = monotonic()
-        given_up = copy.order.scope in self._given_up
+        with self._lock:
+            given_up = copy.order.scope in self._given_up
         if given_up or sent_at >= copy.ends_at:
             copy.outcome.set_result(CopyOutcome(copy.order.key, 0, NOT_WANTED if given_up else LATE, transient=True))
             return
