@@ -6,7 +6,8 @@ The data's way, in one direction::
 
 - scan, claim   ``edges/mongo/scan``       what is asked for and due, oldest first, accounts in turns; one atomic update
                                            takes a funnel and raises its epoch, the token that fences every later write
-- lay out       ``flow/layout``            the original's structure is read once, what the clone lacks is made; it
+- lay out       ``flow/layout``            the original's structure is read once, what the clone lacks is made (its
+                                           steps by ``flow/step_plan``, its images by ``flow/image_plan``); it
                                            ends as a ``FunnelPlan`` that all steps share (``core/model``)
 - clone step    ``flow/step``              a page: load, gather, gather, gather, rewrite, commit
   - images      ``flow/images``            copied inside S3 through ``flow/copier``, told as key -> key
@@ -21,7 +22,8 @@ The data's way, in one direction::
 
 Around it:
 
-- ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects
+- ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects; beside
+                     the driver ``cluster/heartbeat`` keeps what is in work, ``cluster/lookout`` ends what was cancelled
 - ``cluster/submit``  a pass as a Ray job: submitted, followed, read back; ``jobs/`` at the top is what Ray then runs
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store

@@ -61,7 +61,7 @@ class CopyActor:
         ]
 
     async def forget(self, scope: str) -> None:
-        """Free the memory of a scope. Safe to repeat."""
+        """Free the memory of a scope, which has ended: what of it waits is not copied. Safe to repeat."""
         self._joining.forget(scope)
 
     async def issued(self) -> int:

@@ -13,6 +13,7 @@ import ray
 from engine import telemetry
 from engine.cluster.heartbeat import Heartbeat
 from engine.cluster.launch import Launcher
+from engine.cluster.lookout import Lookout
 from engine.cluster.pass_run import PassRun
 from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
 from engine.core.errors import CloneError
@@ -63,14 +64,17 @@ class Driver:
         heartbeat = Heartbeat(store, self._settings, pass_id)
         heartbeat.start()
         launcher = Launcher(self._settings)
+        lookout = Lookout(store, heartbeat, launcher.cancel)
         run = PassRun(store, self._settings, launcher, heartbeat, pass_id, drain=self._drain)
         self._pass = run
         run.stopping = self._stopping
         emit(Event.PASS_STARTED, pass_id=pass_id, drain=self._drain)
         state = "broken"
         try:
+            lookout.start()
             state = run.run(lease.turn)
         finally:
+            lookout.stop()
             heartbeat.stop()
             run.state.tally.see_actors(launcher.copies_counted())
             launcher.stop()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from engine.core.errors import CloneError
 from engine.core.model import Claim, DocId, scope_of
@@ -18,8 +19,6 @@ from engine.settings import Settings
 from engine.telemetry import Event, emit
 
 TICK_S = 0.5
-# A cancel must be seen within 5 s, whatever the lease: this, a tick of ours and one of the pass come before that.
-LOST_CLAIM_CHECK_S = 2.0
 PROGRESS_S = 1.0
 _LONGEST_BEAT_S = 30.0
 
@@ -31,6 +30,8 @@ class Pulse:
     claims: tuple[Claim, ...] = ()
     steps: tuple[DocId, ...] = ()
     progress: tuple[tuple[Claim, Mapping[str, int]], ...] = ()
+    tasks: tuple[tuple[str, Any], ...] = ()
+    """(scope of the claim, Ray reference)."""
 
 
 class Heartbeat(threading.Thread):
@@ -50,12 +51,12 @@ class Heartbeat(threading.Thread):
         self.pulse = Pulse()
         self.lease_lost = threading.Event()
         self.lost: frozenset[str] = frozenset()
-        """Scopes (funnel and epoch) of claims that somebody else has taken."""
+        """Scopes (funnel and epoch) of claims that somebody else has taken; the lookout says so."""
 
     def run(self) -> None:
         """Beat until stopped or the lease is lost."""
-        due = {self._beat: 0.0, self._look_for_lost: 0.0, self._write_progress: 0.0}
-        period = {self._beat: self._beat_s, self._look_for_lost: LOST_CLAIM_CHECK_S, self._write_progress: PROGRESS_S}
+        due = {self._beat: 0.0, self._write_progress: 0.0}
+        period = {self._beat: self._beat_s, self._write_progress: PROGRESS_S}
         try:
             while not self._ended.wait(min(TICK_S, self._beat_s / 2)) and not self.lost_lease():
                 for duty in (duty for duty, at in due.items() if monotonic() >= at):
@@ -97,10 +98,6 @@ class Heartbeat(threading.Thread):
         self._renewed_at = asked_at
         pulse = self.pulse
         leases.beat(self._store, pulse.claims, pulse.steps)
-
-    def _look_for_lost(self) -> None:
-        gone = leases.lost_claims(self._store, self.pulse.claims)
-        self.lost = frozenset(scope_of(claim) for claim in gone)
 
     def _write_progress(self) -> None:
         news = [(claim, p) for claim, p in self.pulse.progress if self._written.get(scope_of(claim)) != p]

@@ -1,5 +1,6 @@
 """Hands work to Ray: the one place where tasks are made remote, with their resources."""
 
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -28,8 +29,8 @@ class Launcher:
 
     def __init__(self, settings: Settings) -> None:
         """Start the copy actors; they come up beside the first layouts."""
-        self._actors = tuple(start_copy_actors(settings, settings.copy.actors))
-        self._shared = [ray.put(tasks.Shared(settings, self._actors))]
+        self.copy_actors = tuple(start_copy_actors(settings, settings.copy.actors))
+        self._shared = [ray.put(tasks.Shared(settings, self.copy_actors))]
         small = {"num_cpus": settings.ray.task_cpus, "max_retries": 0}
         self._layout = _remote(**small, num_returns=2)(tasks.lay_out_funnel)
         self._step = _remote(**small)(tasks.clone_one_step)
@@ -53,20 +54,21 @@ class Launcher:
         ray.cancel(ref, force=True)
 
     def forget(self, scope: str) -> None:
-        """Let the copy actors forget what they copied for a funnel that has ended."""
-        for actor in self._actors:
+        """Let the copy actors forget what they copied for a funnel that has ended, and drop what they would copy."""
+        for actor in self.copy_actors:
             actor.forget.remote(scope)
 
     def copies_counted(self) -> list[CopyCounts]:
-        """What each copy actor did in this pass; nothing where one is gone."""
-        counts = [actor.counts.remote() for actor in self._actors]
-        try:
-            answers: list[CopyCounts] = ray.get(counts, timeout=COUNT_TIMEOUT_S)
-        except RayError:
-            return []
-        return answers
+        """What each copy actor did in this pass; one that is gone tells nothing, and keeps no other from telling."""
+        asked = [actor.counts.remote() for actor in self.copy_actors]
+        answered, _ = ray.wait(asked, num_returns=len(asked), timeout=COUNT_TIMEOUT_S) if asked else ([], [])
+        counts: list[CopyCounts] = []
+        for answer in answered:
+            with suppress(RayError):
+                counts.append(ray.get(answer))
+        return counts
 
     def stop(self) -> None:
         """End the copy actors."""
-        for actor in self._actors:
+        for actor in self.copy_actors:
             ray.kill(actor)

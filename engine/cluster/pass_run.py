@@ -178,14 +178,14 @@ class PassRun:
 
     def _wait_for_news(self) -> None:
         self._ends.write()
-        running = self.state.running
-        if not running:
+        if not (running := self.state.running):
             if self.state.in_hand:  # a step waits for its backoff, or an end for MongoDB
                 sleep(IDLE_TICK_S)
             return
         done, _ = ray.wait(list(running), num_returns=1, timeout=self._wait_s())
         if done:  # take along whatever else is ready
             done, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+        self._let_go_of_lost()  # what the lookout ended has not failed
         for ref in done:
             task = running.pop(ref)
             if task.kind != "layout":
@@ -215,9 +215,8 @@ class PassRun:
                 self.state.lose(self.state.in_hand[scope])
 
     def _cancel_overdue(self) -> None:
-        now = monotonic()
         for ref, running in self.state.running.items():
-            if now > running.deadline:
+            if monotonic() > running.deadline:
                 running.deadline = float("inf")
                 self._launcher.cancel(ref)
 
@@ -246,5 +245,6 @@ class PassRun:
         self._heartbeat.pulse = Pulse(
             claims=tuple(funnel.claim for funnel in funnels),
             steps=tuple(r.work.step_id for r in self.state.running.values() if r.work is not None),
+            tasks=tuple((running.funnel.scope, ref) for ref, running in self.state.running.items()),
             progress=tuple((f.claim, f.progress()) for f in funnels if f.phase in ("steps", "finish")),
         )

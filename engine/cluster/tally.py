@@ -64,7 +64,7 @@ class Tally:
         self.bytes += sum(sizes)
 
     def see_actors(self, counts: Sequence[CopyCounts]) -> None:
-        """What the copy actors counted, all of them; nothing where they cannot tell."""
+        """What the copy actors counted that could tell."""
         self.copies_issued = sum(actor.issued for actor in counts)
         self.copy_calls = sum(actor.calls for actor in counts)
         self.copy_limit_lowest = min((actor.lowest_limit for actor in counts), default=0)

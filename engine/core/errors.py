@@ -14,6 +14,7 @@
         DocumentTooLarge            a rewritten page does not fit in a document
         DocumentInvalid             a document has a field of a type that nothing can be done with
         ObjectMissing               the object behind an image record is gone
+        BucketMissing               there is no bucket of the name
         AccessDenied                credentials or rights do not suffice
       ClaimLost                     somebody else holds the funnel now: stop quietly, write nothing
       ConfigError                   before any work: a setting is missing, unknown or impossible
@@ -67,6 +68,10 @@ class DocumentInvalid(PermanentError):
 
 class ObjectMissing(PermanentError):
     """The object behind an image record is gone."""
+
+
+class BucketMissing(PermanentError):
+    """There is no bucket of the name."""
 
 
 class AccessDenied(PermanentError):

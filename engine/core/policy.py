@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from engine.core.errors import AccessDenied, ClaimLost, ConfigError, PermanentError
+from engine.core.errors import AccessDenied, BucketMissing, ClaimLost, ConfigError, PermanentError
 
 
 class Decision(Enum):
@@ -14,6 +14,14 @@ class Decision(Enum):
     """Somebody else holds the work: leave it, write nothing."""
 
 
+_OF_THE_INSTALLATION = (AccessDenied, BucketMissing)
+
+
+def is_of_the_installation(error: Exception, bucket: str, own_bucket: str) -> bool:
+    """Whether an error about ``bucket`` says that nothing at all can be copied, and not only that one object cannot."""
+    return bucket == own_bucket and isinstance(error, _OF_THE_INSTALLATION)
+
+
 def decide(error: Exception) -> Decision:
     """What to do after ``error``.
 
@@ -22,8 +30,8 @@ def decide(error: Exception) -> Decision:
     """
     if isinstance(error, ClaimLost):
         return Decision.DROP
-    if isinstance(error, AccessDenied):
-        # Keys are rotated and expire: an hour of that must not park a whole backlog at its first try.
+    if isinstance(error, _OF_THE_INSTALLATION):
+        # Keys expire and buckets are misspelt: an hour of that must not park a whole backlog at its first try.
         return Decision.RETRY
     if isinstance(error, (PermanentError, ConfigError)):
         return Decision.FAIL

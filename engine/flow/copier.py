@@ -21,5 +21,6 @@ class Copier(Protocol):
 
         Raises:
             AccessDenied: The credentials do not suffice: no object of the clone can be copied, so none is at fault.
+            BucketMissing: The same, where the bucket of this installation is not there.
         """
         ...

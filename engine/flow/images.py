@@ -45,6 +45,7 @@ def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedI
     Raises:
         ObjectStoreUnavailable: A copy did not get through before its deadline.
         AccessDenied: The credentials do not suffice.
+        BucketMissing: The bucket of this installation is not there.
     """
     images = copy_images(context, [context.images[key] for key in page.identities("image")])
     replacements = {Identity("image", image.source_key): image.key for image in images.done}

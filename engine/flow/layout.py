@@ -5,7 +5,6 @@ In: a Claim. Out: a LayoutOutcome. Safe to repeat: every ``_id`` is derived, and
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from engine.core.identity import text_of
 from engine.core.model import (
     ChatSetting,
     Claim,
-    DocId,
     FunnelPlan,
     Laid,
     LayoutOutcome,
@@ -25,24 +23,16 @@ from engine.core.model import (
 from engine.core.references import ReferenceFinder
 from engine.edges.mongo import form_places, structure
 from engine.edges.mongo.client import Store
-from engine.edges.mongo.codec import derived_id
 from engine.edges.pipelines import laid_out
+from engine.edges.s3 import Objects
 from engine.flow import documents
 from engine.flow.ancestry import foreign, obstacle
-from engine.flow.image_plan import PlannedImages, plan_images
-from engine.settings import Settings
+from engine.flow.image_plan import PlannedImages, bucket_of, plan_images
+from engine.flow.image_records import one_of_each
+from engine.flow.step_plan import PlannedStep, gone_for_good, in_order, plan_steps
+from engine.settings import S3Settings, Settings
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _PlannedStep:
-    original: Document
-    step_id: DocId
-    components_id: DocId
-    done: bool
-    make_step: bool
-    make_components: bool
 
 
 def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
@@ -51,6 +41,7 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     Raises:
         ClaimLost: Somebody else holds the funnel; nothing was made.
         StoreUnavailable: Trying again may help.
+        ObjectStoreUnavailable: The same; S3 is asked only of images that have two records.
     """
     original = structure.read_funnel(store, claim.original_id)
     if original is None:
@@ -59,18 +50,25 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     if hindrance is not None:
         return hindrance
     made = structure.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
-    steps = _plan_steps(claim, _in_order(original, structure.read_original_steps(store, claim.original_id)), made)
+    steps = plan_steps(claim, in_order(original, structure.read_original_steps(store, claim.original_id)), made)
     busy = [state for state in made.steps if state.in_other_hands]
     if busy:
         return Waits(f"step {busy[0].step_id} is being cloned by somebody else")
-    gone = _gone_for_good(steps, made)
+    gone = gone_for_good(steps, made)
     if gone is not None:
         return Rejected(f"step {gone.original_step_id} of the original is gone, and step {gone.step_id} waits for it")
     parent_account = structure.read_parent_account(store, claim.account_id)
     pictures = structure.read_images(store, claim.original_id)
-    images = plan_images(claim, pictures, made.images, settings.s3, parent_account)
+    images = plan_images(claim, pictures, _images_made(made, settings.s3), settings.s3, parent_account)
     _make(store, claim, original, steps, images, made)
     return Laid(_funnel_plan(store, claim, original, steps, images, settings))
+
+
+def _images_made(made: structure.Made, s3: S3Settings) -> list[Document]:
+    objects = Objects(s3)
+    return one_of_each(
+        made.images, lambda record: objects.head(bucket_of(record) or s3.bucket, record["key"]) is not None
+    )
 
 
 def foresee(store: Store, claim: Claim, original: Document, settings: Settings) -> FunnelPlan:
@@ -79,8 +77,8 @@ def foresee(store: Store, claim: Claim, original: Document, settings: Settings) 
     Raises:
         StoreUnavailable: Trying again may help.
     """
-    originals = _in_order(original, structure.read_original_steps(store, claim.original_id))
-    steps = _plan_steps(claim, originals, structure.Made([], {}, []))
+    originals = in_order(original, structure.read_original_steps(store, claim.original_id))
+    steps = plan_steps(claim, originals, structure.Made([], {}, []))
     images = plan_images(claim, structure.read_images(store, claim.original_id), [], settings.s3, None)
     return _funnel_plan(store, claim, original, steps, images, settings)
 
@@ -89,7 +87,7 @@ def _funnel_plan(
     store: Store,
     claim: Claim,
     original: Document,
-    steps: Sequence[_PlannedStep],
+    steps: Sequence[PlannedStep],
     images: PlannedImages,
     settings: Settings,
 ) -> FunnelPlan:
@@ -107,49 +105,11 @@ def _funnel_plan(
     )
 
 
-def _in_order(original: Document, steps: Sequence[Document]) -> list[Document]:
-    """The order of the original's ``steps``, then its unlisted steps by ``_id`` (they come in that order)."""
-    listed = original.get("steps")
-    rank = {repr(step_id): n for n, step_id in reversed(list(enumerate(listed if isinstance(listed, list) else [])))}
-    return sorted(steps, key=lambda step: rank.get(repr(step["_id"]), len(rank)))
-
-
-def _plan_steps(claim: Claim, originals: Sequence[Document], made: structure.Made) -> list[_PlannedStep]:
-    existing: dict[str, structure.StepState] = {}
-    for state in made.steps:
-        known = existing.get(repr(state.original_step_id))
-        if known is None or (state.done and not known.done):
-            existing[repr(state.original_step_id)] = state
-    planned = []
-    for original in originals:
-        state_ = existing.get(repr(original["_id"]))
-        step_id = derived_id(claim.funnel_id, "step", original["_id"]) if state_ is None else state_.step_id
-        components_id = made.components.get(repr(step_id))
-        planned.append(
-            _PlannedStep(
-                original=original,
-                step_id=step_id,
-                components_id=components_id or derived_id(claim.funnel_id, "components", original["_id"]),
-                done=state_ is not None and state_.done,
-                make_step=state_ is None,
-                make_components=components_id is None,
-            )
-        )
-    return planned
-
-
-def _gone_for_good(steps: Sequence[_PlannedStep], made: structure.Made) -> structure.StepState | None:
-    """A step of the clone that can never be finished: its original was deleted meanwhile."""
-    planned = {repr(step.original["_id"]) for step in steps}
-    unfinished = (s for s in made.steps if s.original_step_id is not None and not s.done)
-    return next((s for s in unfinished if repr(s.original_step_id) not in planned), None)
-
-
 def _make(
     store: Store,
     claim: Claim,
     original: Document,
-    steps: list[_PlannedStep],
+    steps: list[PlannedStep],
     images: PlannedImages,
     made: structure.Made,
 ) -> None:
@@ -172,7 +132,7 @@ def _make(
     ):
 
         def build(
-            now: datetime, batch: Sequence[_PlannedStep] = missing_steps, pictures: Sequence[Document] = missing_images
+            now: datetime, batch: Sequence[PlannedStep] = missing_steps, pictures: Sequence[Document] = missing_images
         ) -> structure.Batch:
             return structure.Batch(
                 steps=[documents.new_step(s.original, claim, s.step_id, now) for s in batch if s.make_step],
@@ -188,25 +148,26 @@ def _make(
 
 
 def _take_over(
-    store: Store, claim: Claim, steps: list[_PlannedStep], images: PlannedImages, made: structure.Made
+    store: Store, claim: Claim, steps: list[PlannedStep], images: PlannedImages, made: structure.Made
 ) -> None:
     """Nothing to do, and no command sent, for a clone of which nothing exists yet."""
     found = bool(made.steps or made.components)  # a step may be gone, and its components be left
     unfinished = [step.step_id for step in steps if found and not step.done]
     not_uploaded = [work.record_id for work in images.works if made.images and not work.uploaded]
-    structure.raise_epochs(store, claim, unfinished, not_uploaded)
+    again = [step.step_id for step in steps if step.again]
+    structure.raise_epochs(store, claim, unfinished, not_uploaded, again)
 
 
 def _batches(
-    steps: Sequence[_PlannedStep], images: Sequence[Document]
-) -> Iterator[tuple[Sequence[_PlannedStep], Sequence[Document]]]:
+    steps: Sequence[PlannedStep], images: Sequence[Document]
+) -> Iterator[tuple[Sequence[PlannedStep], Sequence[Document]]]:
     """Bounded transactions; the first also writes the funnel, so there is one even where nothing is missing."""
     size = structure.BATCH_DOCUMENTS
     for start in range(0, max(len(steps), len(images), 1), size):
         yield steps[start : start + size], images[start : start + size]
 
 
-def _work(step: _PlannedStep) -> StepWork:
+def _work(step: PlannedStep) -> StepWork:
     return StepWork(
         original_id=step.original["_id"],
         step_id=step.step_id,
@@ -216,14 +177,14 @@ def _work(step: _PlannedStep) -> StepWork:
     )
 
 
-def _id_map(claim: Claim, steps: Sequence[_PlannedStep]) -> dict[str, str]:
+def _id_map(claim: Claim, steps: Sequence[PlannedStep]) -> dict[str, str]:
     """The funnel's id and those of ALL its steps, for every step: links between pages are followed, too (D8)."""
     ids = {text_of(step.original["_id"]): text_of(step.step_id) for step in steps}
     ids[text_of(claim.original_id)] = text_of(claim.funnel_id)
     return ids
 
 
-def _forms(store: Store, steps: Sequence[_PlannedStep]) -> tuple[str, ...]:
+def _forms(store: Store, steps: Sequence[PlannedStep]) -> tuple[str, ...]:
     """Forms that any page embeds, done ones too: their ids are moved wherever they stand on all of them (B15).
 
     Only such as there are: the word behind a link to ``/userform/registration`` is none on other pages.

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from engine.core.errors import AccessDenied, ObjectStoreUnavailable
+from engine.core.errors import AccessDenied, BucketMissing, ObjectStoreUnavailable
 from engine.core.policy import Decision
 from engine.edges.mongo.client import Store
 from engine.edges.s3 import InProcessCopier
@@ -56,7 +56,8 @@ OF_ONE_IMAGE = (
 ACLS = (None, "private")
 HELD = (Blow(how="held"), Blow(how="held", carried_out=True))
 LASTING = (*PASSING[1::6], *HELD)
-DENIALS = (
+NOT_OF_AN_IMAGE = (
+    Blow(404, "NoSuchBucket"),
     Blow(403, "AccessDenied"),
     Blow(403),
     Blow(401),
@@ -184,9 +185,9 @@ def test_b17_b18_what_is_wrong_with_one_image_is_told_and_its_reference_stays(
     trial.judge(errors=1)
 
 
-@pytest.mark.fault_sample(2)
-@every(ACLS, DENIALS)
-def test_b21_a_denial_in_our_bucket_fails_the_attempt_loses_nothing_and_is_tried_later(
+@pytest.mark.fault_sample(3)
+@every(ACLS, NOT_OF_AN_IMAGE)
+def test_b21_a_denial_in_our_bucket_or_its_lack_fails_the_attempt_loses_nothing_and_is_tried_later(
     trial: Trial, store: Store, behind_door: Settings, door: S3Door, where: str | None, blow: Blow
 ) -> None:
     door.strike = lambda request: blow if request.source else None
@@ -196,7 +197,9 @@ def test_b21_a_denial_in_our_bucket_fails_the_attempt_loses_nothing_and_is_tried
             door.strike = lambda _: None
 
     told = trial.run(through(where, behind_door), heal_after_the_attempt)
-    assert {(type(error), decision) for _, error, decision in told.errors} == {(AccessDenied, Decision.RETRY)}
+    kind = BucketMissing if blow.code == "NoSuchBucket" else AccessDenied
+    assert {(type(error), decision) for _, error, decision in told.errors} == {(kind, Decision.RETRY)}
+    assert all(trial.bucket in str(error) for _, error, _ in told.errors), "the bucket is named"
     assert (told.passes, told.parked, end_of(store, trial.clone_id)["attempts"]) == (2, 0, 2)
     trial.judge()
 

@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from engine.cluster.copiers import ActorPoolCopier, CopyActor, start_copy_actors
+from engine.cluster.launch import Launcher
 from engine.core.copying import actor_of
 from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder
@@ -94,11 +95,30 @@ def test_what_a_killed_actor_had_in_hand_is_copied_all_the_same(
 
 
 def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders: list[CopyOrder], door: Door) -> None:
-    door.faults.append(Fault(503, "SlowDown"))
+    of_one = [order for order in orders if actor_of(order.bucket, order.key, 2) == 0][:5]
+    door.faults.extend([Fault(503, "SlowDown")] * 5)  # one more than it bears
+    ActorPoolCopier(actors).copy(of_one, DEADLINE_S)
     ActorPoolCopier(actors).copy(orders, DEADLINE_S)
     counts = ray.get([actor.counts.remote() for actor in actors])
     assert sorted((actor.lowest_limit, actor.cuts) for actor in counts) == [(8, 1), (16, 0)], "each has its own share"
-    assert sum(actor.issued for actor in counts) == 31
+    assert sum(actor.issued for actor in counts) == 35
+
+
+def test_what_the_living_actors_counted_is_told_although_one_is_gone(
+    ray_cluster: Any, settings: Settings, orders: list[CopyOrder]
+) -> None:
+    launcher = Launcher(replace(settings, copy=replace(settings.copy, actors=2)))
+    actors = launcher.copy_actors
+    try:
+        ActorPoolCopier(actors).copy(orders, DEADLINE_S)
+        all_counts = launcher.copies_counted()
+        assert sum(counts.issued for counts in all_counts) == 30
+        ray.kill(actors[0])
+        left = launcher.copies_counted()
+        assert left == [counts for counts in all_counts if counts in left]
+        assert len(left) == 1
+    finally:
+        launcher.stop()
 
 
 def test_an_actor_that_never_comes_back_makes_its_copies_transient(actors: list[Any], orders: list[CopyOrder]) -> None:

@@ -13,7 +13,14 @@ import pytest
 
 from engine.core.backpressure import Limit
 from engine.core.copying import is_plain_key
-from engine.core.errors import AccessDenied, ConfigError, ObjectMissing, PermanentError, ServiceUnreachable
+from engine.core.errors import (
+    AccessDenied,
+    BucketMissing,
+    ConfigError,
+    ObjectMissing,
+    PermanentError,
+    ServiceUnreachable,
+)
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3 import InProcessCopier, JoiningCopier, ObjectCopier, Objects
 from engine.settings import CopySettings, S3Settings
@@ -162,6 +169,52 @@ def test_an_object_that_is_gone_is_a_failure_of_its_own(
     assert keys_in(s3, order().bucket) == []
     large = order(key="copies/large.png", size_bytes=6 * 1024**3)
     assert copier.copy([large], DEADLINE_S)[0].failure == "object is gone"
+
+
+@pytest.mark.parametrize("acl", [None, "private"])
+@pytest.mark.parametrize("size_bytes", [4, 6 * 1024**3])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_bucket_that_is_missing_ends_the_whole_where_it_is_ours_and_fails_one_image_where_not(
+    s3_settings: S3Settings, order: Order, size_bytes: int, acl: str | None, *, own: bool
+) -> None:
+    asked = order(source_bucket="never-made", bucket="never-made", size_bytes=size_bytes)
+    copier = InProcessCopier(
+        replace(s3_settings, acl=acl, bucket="never-made" if own else s3_settings.bucket), CopySettings()
+    )
+    told = "copy in bucket never-made: S3 answers NoSuchBucket"
+    if own:
+        with pytest.raises(BucketMissing, match=told):
+            copier.copy([asked], DEADLINE_S)
+    else:
+        assert copier.copy([asked], DEADLINE_S)[0] == CopyOutcome(asked.key, 0, told)
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [(Fault(403, "AccessDenied"), AccessDenied), (Fault(404, "NoSuchBucket"), BucketMissing)],
+    ids=str,
+)
+@pytest.mark.parametrize("source", ["there", "gone"])
+def test_a_copy_from_elsewhere_that_is_refused_fails_by_its_source_only_where_that_cannot_be_read(
+    s3: Any,
+    behind_door: S3Settings,
+    door: Door,
+    order: Order,
+    other_bucket: str,
+    fault: Fault,
+    found: type[Exception],
+    source: str,
+) -> None:
+    asked = order(source_bucket=other_bucket)
+    if source == "there":
+        put(s3, asked)
+    door.faults.append(fault)
+    copier = InProcessCopier(behind_door, CopySettings())
+    if source == "there":
+        with pytest.raises(found):
+            copier.copy([asked], DEADLINE_S)
+    else:
+        assert fault.code in str(copier.copy([asked], DEADLINE_S)[0].failure)
 
 
 @pytest.mark.parametrize("acl", [None, "private"])

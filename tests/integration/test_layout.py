@@ -313,3 +313,30 @@ def test_images_have_one_record_for_each_key_and_keep_what_exists(store: Store, 
         "ContentType": "image/png",
         "Location": f"https://h/b/{new['key']}",
     }
+
+
+def record_of(bucket: str, source_key: str, key: str, **fields: Any) -> dict[str, Any]:
+    return {"source_key": source_key, "key": key, "uploaded": True, "additionalInfo": {"Bucket": bucket}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("stand", "chosen", "uploaded"),
+    [("abc", "a", True), ("bc", "b", True), ("c", "c", True), ("", "a", False)],
+)
+def test_b8_d9_of_several_records_of_an_image_the_older_whose_object_exists_counts(
+    store: Store, workshop: Workshop, s3: Any, bucket: str, stand: str, chosen: str, *, uploaded: bool
+) -> None:
+    original_id = original(store)
+    store.images.insert_many(
+        [{"ref_id": original_id, "key": k, "additionalInfo": {"Bucket": bucket}} for k in ("twice.png", "once.png")]
+    )
+    clone_id = ask(store, original_id)
+    made = [record_of(bucket, "twice.png", f"{name}.png", ref_id=clone_id) for name in "abc"]
+    alone = record_of(bucket, "once.png", "its object is gone.png", ref_id=clone_id)
+    ids = store.images.insert_many([*made, alone]).inserted_ids
+    for name in stand:
+        s3.put_object(Bucket=bucket, Key=f"{name}.png", Body=b"x")
+    twice, once = workshop.plan().images
+    assert (twice.record_id, twice.key, twice.uploaded) == (ids["abc".index(chosen)], f"{chosen}.png", uploaded)
+    assert (once.record_id, once.uploaded) == (ids[3], True), "of a single record its word is taken"
+    assert store.images.count_documents({"ref_id": clone_id}) == 4

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from engine.core.errors import PlanOutdated
+from engine.core.errors import ClaimLost, PlanOutdated
+from engine.core.model import Laid
 from engine.core.state import WrongState
 from engine.edges.mongo import ends
 from engine.edges.mongo.client import Store
@@ -175,6 +176,80 @@ def test_d14_b17_b18_of_a_clone_with_errors_only_what_failed_is_done_again(
     assert len(of_images) == images
     assert [run for run, _ in events(store)] == ["1:completed", "2:completed"]
     assert [errors is None for _, errors in events(store)] == [False, True]
+
+
+def asked_by_hand(store: Store, clone_id: Any) -> None:
+    store.funnels.update_one({"_id": clone_id}, {"$set": {"pending": True}})
+
+
+@pytest.mark.parametrize(
+    "take",
+    [Gone.take_image, Gone.take_image_that_no_page_shows, Gone.take_form, Gone.take_token],
+    ids=["image", "image that no page shows", "form", "chat"],
+)
+def test_b18_a_clone_that_is_asked_for_again_by_its_flag_tells_no_failure_that_holds_no_more(
+    store: Store,
+    workshop: Workshop,
+    database: Any,
+    s3: Any,
+    original: ObjectId,
+    gone: Gone,
+    take: Callable[[Gone], Callable[[], object]],
+) -> None:
+    give_back = take(gone)
+    clone_id = completed_with_errors(workshop, database, original)
+    failed = pages_with_errors(store, clone_id)
+    give_back()
+    before, stood = snapshot(database, s3, original), parts(store, clone_id)
+    asked_by_hand(store, clone_id)
+    plan, result = workshop.clone()
+    assert sorted(work.step_id for work in plan.steps) == failed, "what is whole is not done again"
+    assert result.errors == ()
+    assert_sound(database, s3, clone_id, before, PREVIEW_DOMAIN)
+    assert stood.keys() <= parts(store, clone_id).keys()
+    assert events(store)[1] == ("2:completed", None)
+    asked_by_hand(store, clone_id)
+    plan, _ = workshop.clone()
+    assert plan.steps == ()
+
+
+def test_b17_within_a_run_a_page_with_errors_is_done_once_and_a_late_layout_opens_none_again(
+    store: Store, workshop: Workshop, database: Any, original: ObjectId, gone: Gone
+) -> None:
+    gone.take_form()
+    clone_id = completed_with_errors(workshop, database, original)
+    failed = pages_with_errors(store, clone_id)
+    asked_by_hand(store, clone_id)
+    late = workshop.claim()
+    store.funnels.update_one({"_id": clone_id}, {"$set": {"clone.pass": "dead"}})
+    plan = workshop.plan()
+    assert sorted(work.step_id for work in plan.steps) == failed
+    assert plan.claim.run == late.run == 2
+    workshop.clone_steps(workshop.context(plan))
+    stands = everything(store)
+    with pytest.raises(ClaimLost):
+        workshop.lay_out(late)
+    assert everything(store) == stands
+    again = workshop.lay_out(plan.claim)
+    assert isinstance(again, Laid)
+    assert (again.plan.steps, again.plan.steps_done) == ((), 4), "their errors are of this run"
+
+
+@pytest.mark.parametrize("where", ["html", "components"])
+def test_a_page_that_was_edited_stays_when_its_clone_is_asked_for_again_by_its_flag(
+    store: Store, workshop: Workshop, database: Any, original: ObjectId, gone: Gone, where: str
+) -> None:
+    give_back = gone.take_form()
+    clone_id = completed_with_errors(workshop, database, original)
+    page, *others = pages_with_errors(store, clone_id)
+    edited = append(store, page, "<p>by hand</p>", where)
+    give_back()
+    asked_by_hand(store, clone_id)
+    _, result = workshop.clone()
+    assert text_of(store, page, where) == edited
+    assert [error.split(" ")[0] for error in result.errors] == ["form"], "what it lacks is told"
+    assert pages_with_errors(store, clone_id) == [page]
+    assert others, "no other page had the form"
 
 
 def test_b18_errors_that_hold_stay_without_doubles_and_those_that_hold_no_more_go(

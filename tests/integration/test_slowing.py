@@ -41,6 +41,10 @@ class Watched(ObjectCopier):
                 self.now -= 1
 
 
+IMPATIENT = replace(Limit.full(8), patience=0.0)
+"""Cut by the first refusal."""
+
+
 @pytest.fixture
 def orders(s3: Any, bucket: str) -> list[CopyOrder]:
     """Forty copies of one object."""
@@ -62,6 +66,28 @@ def test_what_waits_for_its_next_try_holds_up_no_other(
     assert not refused.done()
     door.faults.clear()
     assert refused.result(DEADLINE_S).failure is None
+
+
+def test_d19_of_a_clone_that_has_ended_nothing_that_waits_is_copied(
+    behind_door: S3Settings, door: Door, orders: list[CopyOrder]
+) -> None:
+    refused, in_flight, *waiting = orders
+    door.faults.append(Fault(503, "SlowDown", refused.key))
+    copier = JoiningCopier(ObjectCopier(behind_door, CopySettings()), Limit.full(1))
+    copies = [copier.submit(refused, until())]
+    wait_for(lambda: not door.faults)
+    door.is_open.clear()
+    copies += [copier.submit(order, until()) for order in (in_flight, *waiting)]
+    wait_for(lambda: door.under_way == 1)
+    before = len(door.puts())
+    copier.forget("funnel:1")
+    door.is_open.set()
+    outcomes = [copy.result(DEADLINE_S) for copy in copies]
+    assert len(door.puts()) == before
+    given_up = [outcome for outcome in outcomes if outcome.failure]
+    assert len(given_up) == 39
+    assert {(outcome.failure, outcome.transient) for outcome in given_up} == {("its clone has ended", True)}
+    assert copier.submit(orders[-1], until()).result(DEADLINE_S).failure is None, "asked for anew"
 
 
 def test_a_store_that_takes_four_at_once_is_soon_sent_four_at_once(
@@ -111,9 +137,16 @@ def test_what_is_too_much_slows_copies_and_what_is_wrong_does_not(
     behind_door: S3Settings, door: Door, orders: list[CopyOrder], fault: Fault, cuts: int, acl: str | None
 ) -> None:
     door.faults.append(fault)
-    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings(concurrency=8))
-    copier.copy(orders[:1], DEADLINE_S)
+    copier = JoiningCopier(ObjectCopier(replace(behind_door, acl=acl), CopySettings()), IMPATIENT)
+    copier.submit(orders[0], until()).result(DEADLINE_S)
     assert (copier.limit.cuts, copier.limit.lowest) == (cuts, 4 if cuts else 8)
+
+
+def test_a_refusal_now_and_then_slows_nothing(behind_door: S3Settings, door: Door, orders: list[CopyOrder]) -> None:
+    door.faults.extend([Fault(503, "SlowDown")] * 4)
+    copier = InProcessCopier(behind_door, CopySettings(concurrency=8))
+    assert [outcome.failure for outcome in copier.copy(orders, DEADLINE_S)] == [None] * 40
+    assert (copier.limit.cuts, copier.limit.lowest) == (0, 8)
 
 
 @pytest.mark.parametrize("acl", [None, "private"])
@@ -139,9 +172,9 @@ def test_a_request_without_an_answer_is_given_up_sent_again_and_slows_copies(
 
     door.before = hold_the_first
     # A third of a copy's deadline is a request's.
-    copier = InProcessCopier(replace(behind_door, acl=acl), CopySettings(concurrency=8, deadline_seconds=6))
+    copier = JoiningCopier(ObjectCopier(replace(behind_door, acl=acl), CopySettings(deadline_seconds=6)), IMPATIENT)
     try:
-        (outcome,) = copier.copy(orders[:1], DEADLINE_S)
+        outcome = copier.submit(orders[0], until()).result(DEADLINE_S)
     finally:
         test_is_over.set()
     assert outcome.failure is None
@@ -164,8 +197,8 @@ def test_slowing_is_told_now_and_then_however_often_it_happens(
     log.addHandler(handler)
     door.faults.extend([Fault(503, "SlowDown")] * 3)
     try:
-        copier = InProcessCopier(behind_door, CopySettings(concurrency=8))
-        copier.copy(orders[:1], DEADLINE_S)
+        copier = JoiningCopier(ObjectCopier(behind_door, CopySettings()), IMPATIENT)
+        copier.submit(orders[0], until()).result(DEADLINE_S)
     finally:
         log.removeHandler(handler)
     assert (copier.limit.cuts, copier.limit.lowest) == (3, 1)

@@ -3,7 +3,15 @@
 import pytest
 
 from engine.core import errors
-from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_transient, s3_error_is_transient, s3_is_busy
+from engine.core.policy import (
+    Decision,
+    backoff_s,
+    decide,
+    is_of_the_installation,
+    mongo_error_is_transient,
+    s3_error_is_transient,
+    s3_is_busy,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +23,7 @@ from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_trans
         (errors.ServiceUnreachable("away"), Decision.RETRY),
         (errors.ClaimLost("taken"), Decision.DROP),
         (errors.AccessDenied("no"), Decision.RETRY),
+        (errors.BucketMissing("nowhere"), Decision.RETRY),
         (errors.DocumentTooLarge("17 MB"), Decision.FAIL),
         (errors.ConfigError("s3.bucket", "none"), Decision.FAIL),
         (KeyError("a bug"), Decision.RETRY),
@@ -23,6 +32,23 @@ from engine.core.policy import Decision, backoff_s, decide, mongo_error_is_trans
 )
 def test_b21_an_error_decides_by_its_kind_and_the_unknown_is_tried_again(error: Exception, decision: Decision) -> None:
     assert decide(error) is decision
+
+
+@pytest.mark.parametrize("bucket", ["ours", "theirs"])
+@pytest.mark.parametrize(
+    ("error", "of_all"),
+    [
+        (errors.AccessDenied("no"), True),
+        (errors.BucketMissing("nowhere"), True),
+        (errors.ObjectMissing("gone"), False),
+        (errors.PermanentError("odd"), False),
+        (errors.ObjectStoreUnavailable("away"), False),
+    ],
+)
+def test_what_is_wrong_with_our_bucket_is_no_fault_of_one_object(
+    error: Exception, bucket: str, *, of_all: bool
+) -> None:
+    assert is_of_the_installation(error, bucket, "ours") is (of_all and bucket == "ours")
 
 
 @pytest.mark.parametrize(("attempt", "bound_s"), [(1, 3), (2, 6), (3, 12), (4, 20), (5, 20), (10**9, 20)])

@@ -18,6 +18,7 @@ from engine.core.proof import edited_texts
 from engine.core.state import State, WrongState, state_of
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, translated
+from engine.edges.mongo.structure import a_part_is_not_done
 
 _TEXTS = {"name": 1, "raw_html": 1, "clone.proof": 1}
 
@@ -124,17 +125,12 @@ def _failed_steps(store: Store, funnel: Document, session: ClientSession) -> tup
     steps = [
         step
         for step in store.steps.find(done, fields, session=session).sort("_id", 1)
-        if repr(step["_id"]) in told or _a_part_is_not_done(step)
+        if repr(step["_id"]) in told or a_part_is_not_done(step)
     ]
     sources = {"_id": {"$in": [step["original_step_id"] for step in steps]}, "funnel_id": funnel["original_funnel_id"]}
     there = {repr(found["_id"]) for found in store.steps.find(sources, {"_id": 1}, session=session)}
     gone = [step["_id"] for step in steps if repr(step["original_step_id"]) not in there]
     return [step["_id"] for step in steps if repr(step["original_step_id"]) in there], gone
-
-
-def _a_part_is_not_done(step: Document) -> bool:
-    processed = step.get("processed")
-    return isinstance(processed, dict) and any(done is False for done in processed.values())
 
 
 def _edited(store: Store, step_ids: Sequence[DocId], session: ClientSession) -> Iterable[EditedPage]:

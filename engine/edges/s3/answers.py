@@ -10,11 +10,14 @@ from engine.core.policy import s3_error_is_transient, s3_is_busy
 
 _NOT_FOUND = 404
 _DENIED = frozenset({401, 403})
+_NO_SUCH_BUCKET = "NoSuchBucket"
 _MISSING_CODES = frozenset({"NoSuchKey", "NotFound", "404"})
 # Status 403, yet it is about one object: it lies in an archive.
 _OF_ONE_OBJECT = frozenset({"InvalidObjectState"})
-_PRECONDITION_FAILED = "PreconditionFailed"
-_NO_SUCH_UPLOAD = "NoSuchUpload"
+_OF_A_CHANGE = {
+    "PreconditionFailed": "the object changed while it was copied",
+    "NoSuchUpload": "its upload was ended by another try",
+}
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
@@ -46,7 +49,8 @@ def translated(what: str) -> Iterator[None]:
         ObjectStoreUnavailable: Trying again may help.
         ObjectStoreBusy: The same, with fewer requests at once.
         ObjectChanged: It is another one than the request's ETag says.
-        ObjectMissing: There is no such object.
+        BucketMissing: There is no such bucket.
+        ObjectMissing: There is no such object, or, to a HEAD, no such bucket.
         AccessDenied: The credentials or rights do not suffice.
         PermanentError: The store refuses for any other reason.
     """
@@ -92,10 +96,10 @@ def _engine_error(what: str, answer: Answer) -> errors.CloneError:
     if s3_error_is_transient(answer.status, answer.code):
         busy = s3_is_busy(answer.status, answer.code)
         return (errors.ObjectStoreBusy if busy else errors.ObjectStoreUnavailable)(sentence)
-    if answer.code == _PRECONDITION_FAILED:
-        return ObjectChanged(f"{what}: the object changed while it was copied")
-    if answer.code == _NO_SUCH_UPLOAD:
-        return ObjectChanged(f"{what}: its upload was ended by another try")
+    if change := _OF_A_CHANGE.get(answer.code):
+        return ObjectChanged(f"{what}: {change}")
+    if answer.code == _NO_SUCH_BUCKET:
+        return errors.BucketMissing(sentence)
     if answer.code in _MISSING_CODES or (answer.status == _NOT_FOUND and not answer.code):
         return errors.ObjectMissing(sentence)
     if answer.status in _DENIED and answer.code not in _OF_ONE_OBJECT:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine import crash_points
 from engine.core.copying import is_bucket_name, is_plain_key
-from engine.core.errors import AccessDenied, ObjectMissing, ObjectStoreUnavailable, PermanentError
+from engine.core.errors import AccessDenied, BucketMissing, ObjectMissing, ObjectStoreUnavailable, PermanentError
 from engine.core.model import CopyOrder, CopyOutcome
+from engine.core.policy import is_of_the_installation
 from engine.edges.s3.answers import translated
 from engine.edges.s3.clients import open_client, open_store
 from engine.edges.s3.parts import PARTS_AT_ONCE, PartsCopy, Refused
@@ -54,18 +55,17 @@ class ObjectCopier:
 
         Raises:
             TransientError: Another try may help.
-            AccessDenied: The credentials do not suffice. (Without the right to list a bucket, S3 answers this for a
-                missing object, too.)
+            AccessDenied: The credentials do not suffice for our bucket. (Without the right to list it, S3 answers this
+                for a missing object, too.)
+            BucketMissing: Ours is not there.
         """
         try:
             return CopyOutcome(order.key, self._try(order, ends_at, refused))
         except ObjectMissing:
             return CopyOutcome(order.key, 0, GONE)
-        except AccessDenied as error:
-            if order.bucket == self._settings.bucket:
-                raise  # not this image is at fault, but our keys
-            return CopyOutcome(order.key, 0, str(error))
         except PermanentError as error:
+            if is_of_the_installation(error, order.bucket, self._settings.bucket) and not self._is_of_source(order):
+                raise
             return CopyOutcome(order.key, 0, str(error))
 
     def _try(self, order: CopyOrder, ends_at: float, refused: Refused) -> int:
@@ -81,7 +81,7 @@ class ObjectCopier:
                 self._by_obstore(order)
             else:
                 self._by_boto3(order)
-        except (AccessDenied, ObjectMissing):
+        except (AccessDenied, BucketMissing, ObjectMissing):
             raise
         except PermanentError:
             # The record may not know the true size, and the bucket may lie in another region.
@@ -126,17 +126,30 @@ class ObjectCopier:
         return head["ContentLength"]
 
     def _head(self, order: CopyOrder) -> "HeadObjectOutputTypeDef":
-        """The answer to HEAD has no body and so tells no code: what is behind a bare 400, a GET is told (Wasabi)."""
+        """The answer to HEAD has no body and so tells no code: what is behind it, a GET is told.
+
+        A bare 404 may be a bucket that is missing, a bare 400 a limit of requests (Wasabi).
+        """
         client = self._client()
         try:
             with translated(_what(order)):
                 return client.head_object(Bucket=order.source_bucket, Key=order.source_key)
-        except (AccessDenied, ObjectMissing):
+        except AccessDenied:
             raise
         except PermanentError as error:
             with translated(_what(order)):
                 client.get_object(Bucket=order.source_bucket, Key=order.source_key)["Body"].close()
             raise ObjectStoreUnavailable(f"{error}, and then does not") from error
+
+    def _is_of_source(self, order: CopyOrder) -> bool:
+        """Whether a refused copy from another bucket fails by its source: the answer does not say which it is about."""
+        if order.source_bucket == order.bucket:
+            return False
+        try:
+            self._head(order)
+        except PermanentError:
+            return True
+        return False
 
     def _store(self, bucket: str) -> "S3Store":
         with self._lock:

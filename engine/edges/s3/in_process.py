@@ -34,7 +34,7 @@ class InProcessCopier:
         ]
 
     def forget(self, scope: str) -> None:
-        """Free the memory of a scope. Safe to repeat."""
+        """Free the memory of a scope, which has ended: what of it waits is not copied. Safe to repeat."""
         self._joining.forget(scope)
 
     def issued(self) -> int:

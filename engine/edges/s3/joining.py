@@ -42,7 +42,7 @@ class JoiningCopier:
             ends_at: On the monotonic clock; a copy whose turn has not come by then comes back as a transient failure.
 
         Returns:
-            Resolves to the outcome, or raises AccessDenied.
+            Resolves to the outcome, or raises AccessDenied or BucketMissing.
         """
         destination = (order.bucket, order.key)
         with self._lock:
@@ -56,9 +56,10 @@ class JoiningCopier:
             return copy
 
     def forget(self, scope: str) -> None:
-        """Free the memory of a scope. Safe to repeat; a copy under way goes on."""
+        """Free the memory of a scope that has ended. Safe to repeat; a try in flight goes on, none begins any more."""
         with self._lock:
             self._scopes.pop(scope, None)
+        self._turns.give_up(scope)
 
     def issued(self) -> int:
         """Copies sent to S3 so far, each try counted."""

@@ -19,6 +19,9 @@ from engine.edges.s3.tries import BACKOFF_LIMIT_S, BACKOFF_S
 from engine.telemetry import Event
 
 LATE = "not copied before the deadline"
+NOT_WANTED = "its clone has ended"
+# Scopes that are given up; more than have copies that wait.
+_GIVEN_UP_KEPT = 64
 # A store that is asked for too much says so many times a second.
 TELL_EVERY_S = 10.0
 
@@ -58,6 +61,7 @@ class Turns:
         self._in_flight = 0
         self._backoff: Backoff[_Copy] = Backoff(self._line_up)
         self._told_at = float("-inf")
+        self._given_up: deque[str] = deque(maxlen=_GIVEN_UP_KEPT)
 
     @property
     def limit(self) -> Limit:
@@ -68,11 +72,20 @@ class Turns:
         """Copy ``order``, in as many tries as it takes; none begins after ``ends_at``, on the monotonic clock.
 
         Returns:
-            Resolves to the outcome, or raises AccessDenied. It cannot be cancelled: others may wait for it.
+            Resolves to the outcome, or raises AccessDenied or BucketMissing. It cannot be cancelled: others may wait
+            for it.
         """
         copy = _Copy(order, ends_at)
+        with self._lock, suppress(ValueError):
+            self._given_up.remove(order.scope)
         self._line_up(copy)
         return copy.outcome
+
+    def give_up(self, scope: str) -> None:
+        """Begin no further try of a copy of ``scope``, until one is submitted again. Safe to repeat."""
+        with self._lock:
+            if scope not in self._given_up:
+                self._given_up.append(scope)
 
     def _line_up(self, copy: _Copy) -> None:
         with self._lock:
@@ -106,8 +119,10 @@ class Turns:
 
     def _try(self, copy: _Copy) -> None:
         sent_at = monotonic()
-        if sent_at >= copy.ends_at:
-            copy.outcome.set_result(CopyOutcome(copy.order.key, 0, LATE, transient=True))
+        with self._lock:
+            given_up = copy.order.scope in self._given_up
+        if given_up or sent_at >= copy.ends_at:
+            copy.outcome.set_result(CopyOutcome(copy.order.key, 0, NOT_WANTED if given_up else LATE, transient=True))
             return
         try:
             outcome = self._copier.copy(copy.order, copy.ends_at, self._refused)

@@ -60,6 +60,7 @@ def repair(
         PermanentError: The clone is asked for or in work, or its original is gone; nothing was written.
         StoreUnavailable: MongoDB was away before any page was begun; nothing was written.
         AccessDenied: The credentials or rights did not suffice; nothing was written.
+        BucketMissing: The bucket of this installation is not there.
     """
     surveyed = survey(store, clone, copier, settings)
     mover = ImageMover(surveyed, objects, settings.s3, dry_run=dry_run)

@@ -58,6 +58,7 @@ class ImageMover:
             ClaimLost: The clone was asked for again.
             ObjectStoreUnavailable: S3 is away, or a copy did not get through before its deadline.
             AccessDenied: The credentials do not suffice.
+            BucketMissing: The bucket of this installation is not there.
         """
         asked = list(dict.fromkeys(texts))
         new = [text for text in asked if text not in self._places]
