@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from engine.core.errors import AccessDenied, ClaimLost, ConfigError, PermanentError
+from engine.core.errors import AccessDenied, ClaimLost, ConfigError, OtherCode, PermanentError
 
 
 class Decision(Enum):
@@ -12,6 +12,8 @@ class Decision(Enum):
     FAIL = "fail"
     DROP = "drop"
     """Somebody else holds the work: leave it, write nothing."""
+    STOP = "stop"
+    """The cluster is not fit for the pass: end it, and give back what is in hand."""
 
 
 def decide(error: Exception) -> Decision:
@@ -22,6 +24,8 @@ def decide(error: Exception) -> Decision:
     """
     if isinstance(error, ClaimLost):
         return Decision.DROP
+    if isinstance(error, OtherCode):
+        return Decision.STOP
     if isinstance(error, AccessDenied):
         # Keys are rotated and expire: an hour of that must not park a whole backlog at its first try.
         return Decision.RETRY
