@@ -32,7 +32,6 @@ from tests.delaying_proxy import delaying_proxy
 from tests.funnels import build_funnel, request_clone
 from tests.nodes import CHECKOUT, Cluster, cluster
 
-STEPS, IMAGES = 8, 35
 PAGES_A_NODE = 4  # a task takes a quarter of a CPU
 
 
@@ -44,6 +43,8 @@ class Case:
     delay_s: float
     most_nodes: int
     image_bytes: int
+    steps: int = 8
+    images: int = 35
 
 
 class Bench:
@@ -64,7 +65,7 @@ class Bench:
         store = open_store(MongoSettings(servers.mongo.uri, self._database.name))
         indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))
         store.close()
-        size = {"steps": STEPS, "images": IMAGES, "image_bytes": case.image_bytes}
+        size = {"steps": case.steps, "images": case.images, "image_bytes": case.image_bytes}
         self._original = build_funnel(self._database, client, s3.bucket, forms=2, **size)
 
     def seconds(self, on: Cluster, endpoint_url: str, *more: str, funnels: int | None = None) -> dict[str, float]:

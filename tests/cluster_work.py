@@ -58,7 +58,14 @@ class Work:
             *limits,
             *more,
         ]
-        return subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Not in the checkout: Ray would have every worker import what lies in its folder, whatever the node has.
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=self.settings.local.data_dir,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def end_of(self, running: "subprocess.Popen[bytes]") -> tuple[int, Any]:
         """(exit status, the document)."""

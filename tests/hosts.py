@@ -107,7 +107,10 @@ def _host(of: Network, name: str, address: str) -> Iterator[Host]:
         own = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
         lives = f"mount -t tmpfs t /tmp && mount -t tmpfs t /dev/shm && hostname {name} && echo up && exec sleep inf"
         keeper = subprocess.Popen(
-            ["ip", "netns", "exec", name, *own, "sh", "-c", lives], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ["ip", "netns", "exec", name, *own, "sh", "-c", lives],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         stack.callback(keeper.wait)
         stack.callback(keeper.kill)
