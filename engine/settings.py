@@ -84,6 +84,8 @@ class RaySettings:
 
     address: str | None = None
     job_address: str | None = None
+    wheel: str | None = None
+    """The engine's wheel: what a job and its workers run, whatever else the nodes have."""
     num_cpus: int | None = None
     """CPUs of a Ray that we start ourselves; None: as many as the machine has."""
     object_store_mb: int = 200

@@ -31,6 +31,8 @@ class Event(StrEnum):
     """This pass is the one of its database."""
     LEASE_REFUSED = "lease refused"
     """Another pass runs."""
+    CODE_DIFFERS = "code differs"
+    """A node of the cluster runs another version of the engine: the pass is refused."""
     LEASE_LOST = "lease lost"
     """It could not be renewed: all work of the pass is cancelled."""
     HEARTBEAT_MISSED = "heartbeat missed"

@@ -11,6 +11,7 @@ from engine.core.errors import ConfigError
 
 _USERINFO = re.compile(r"://[^/]*@")
 _INTERRUPTED = 130
+_OF_THE_SUBMITTER = ("ray.job_address", "ray.wheel")
 
 
 @click.command("submit", epilog=EPILOG)
@@ -19,8 +20,9 @@ _INTERRUPTED = 130
 def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool) -> int:
     """Run `pass` as a Ray job on ray.job_address, and follow its log.
 
-    The nodes of the cluster need the wheel, and MONGO_URI, AWS_ACCESS_KEY_ID and their like in their environment: of
-    the settings here, only those on the command line go with the job, and there they show in Ray's dashboard.
+    The nodes of the cluster need the wheel, or what it stands on and ray.wheel=…, which the job brings along; and
+    MONGO_URI, AWS_ACCESS_KEY_ID and their like in their environment: of the settings here, only those on the command
+    line go with the job, and there they show in Ray's dashboard.
 
     Ctrl-C ends the following, not the job; the command that stops the job is printed.
     """
@@ -28,8 +30,9 @@ def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool)
     passed = _passed_on(overrides)
     from engine.cluster.submit import JobServer  # noqa: PLC0415 - ray is imported when it is needed
 
-    server = JobServer(configuration.ray().job_address)
-    job_id = server.submit_pass(passed, drain=drain)
+    ray = configuration.ray()
+    server = JobServer(ray.job_address)
+    job_id = server.submit_pass(passed, drain=drain, wheel=ray.wheel)
     click.echo(f"Job {job_id} on {server.address}", err=True)
     try:
         server.follow(job_id, lambda line: click.echo(line, err=True))
@@ -61,6 +64,6 @@ def _passed_on(overrides: tuple[str, ...]) -> list[str]:
             )
         if key == "ray.address":
             raise ConfigError(key, "is the cluster that the job is in: name its job server with ray.job_address")
-        if key != "ray.job_address":
+        if key not in _OF_THE_SUBMITTER:
             passed.append(override)
     return passed

@@ -9,14 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from engine import telemetry
+from engine.cluster.code_version import check_nodes, code_version
 from engine.cluster.heartbeat import Heartbeat
 from engine.cluster.launch import Launcher
 from engine.cluster.lookout import Lookout
 from engine.cluster.pass_run import PassRun
 from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
-from engine.core.errors import CloneError
+from engine.cluster.tally import Tally
+from engine.core.errors import CloneError, OtherCode
 from engine.edges.mongo import indexes, leases, passes
 from engine.edges.mongo.client import Store
 from engine.settings import MongoSettings, Settings
@@ -42,6 +45,7 @@ class Driver:
 
         Raises:
             CloneError: MongoDB is away or refuses.
+            OtherCode: A node of the cluster runs another version of the engine; nothing is claimed.
         """
         telemetry.configure()
         settings = self._settings
@@ -56,9 +60,19 @@ class Driver:
             emit(Event.LEASE_REFUSED, owner=lease.owner)
             return PassReport("refused", refused=f"another pass runs: {lease.owner}", missing_indexes=missing)
         emit(Event.LEASE_ACQUIRED, pass_id=pass_id, owner=owner)
-        passes.begin(store, pass_id, owner, drain=self._drain)
+        passes.begin(store, pass_id, owner, drain=self._drain, code=code_version())
+        self._check_nodes(store, pass_id)
         state, figures = self._run_pass(store, pass_id, lease)
         return PassReport(state, pass_id, figures=figures, missing_indexes=missing)
+
+    def _check_nodes(self, store: Store, pass_id: str) -> None:
+        try:
+            check_nodes(code_version())
+        except OtherCode as error:
+            emit(Event.CODE_DIFFERS, pass_id=pass_id, reason=str(error))
+            figures = Tally().as_document()
+            self._close(store, pass_id, "refused", {**figures, "problems": [str(error)]})
+            raise
 
     def _run_pass(self, store: Store, pass_id: str, lease: leases.Lease) -> tuple[str, dict[str, Any]]:
         heartbeat = Heartbeat(store, self._settings, pass_id)
@@ -118,9 +132,15 @@ def driver_name(settings: MongoSettings) -> str:
 
 
 def start_driver(settings: Settings, *, drain: bool) -> Any | None:
-    """Make the driver actor; None where one of this database lives in the cluster already."""
+    """Make the driver actor; None where one of this database lives in the cluster already.
+
+    It stays on the node of the job that owns it: of two machines that a pass would die with, one is enough.
+    """
     remote: Any = ray.remote  # its overloads do not know max_concurrency
-    actor = remote(num_cpus=settings.ray.actor_cpus, max_concurrency=4, max_restarts=0)(Driver)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    actor = remote(num_cpus=settings.ray.actor_cpus, max_concurrency=4, max_restarts=0, scheduling_strategy=here)(
+        Driver
+    )
     try:
         return actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE).remote(settings, drain=drain)
     except ValueError:  # ActorAlreadyExistsError in newer versions is one, too

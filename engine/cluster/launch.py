@@ -7,6 +7,7 @@ import ray
 from ray.exceptions import RayError
 
 from engine.cluster import tasks
+from engine.cluster.code_version import code_version
 from engine.cluster.copiers import start_copy_actors
 from engine.cluster.tally import CopyCounts
 from engine.core.model import Claim, StepWork
@@ -30,7 +31,7 @@ class Launcher:
     def __init__(self, settings: Settings) -> None:
         """Start the copy actors; they come up beside the first layouts."""
         self.copy_actors = tuple(start_copy_actors(settings, settings.copy.actors))
-        self._shared = [ray.put(tasks.Shared(settings, self.copy_actors))]
+        self._shared: tasks.SharedRef = (code_version(), ray.put(tasks.Shared(settings, self.copy_actors)))
         small = {"num_cpus": settings.ray.task_cpus, "max_retries": 0}
         self._layout = _remote(**small, num_returns=2)(tasks.lay_out_funnel)
         self._step = _remote(**small)(tasks.clone_one_step)

@@ -63,7 +63,7 @@ class PassRun:
             while True:
                 if self._heartbeat.lost_lease():
                     return self._abandon()
-                if self.stopping:
+                if self.stopping or self.state.unfit:
                     return self._lay_down()
                 self._let_go_of_lost()
                 self._take_funnels()
@@ -237,6 +237,8 @@ class PassRun:
             if funnel.phase != "ending":
                 self._ends.wait(funnel, "the pass was stopped", 0.0, counts=False)
         self._ends.write()
+        if self.state.unfit:
+            self.state.tally.add_problem(self.state.unfit)
         return "stopped"
 
     def _beat(self) -> None:

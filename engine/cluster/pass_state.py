@@ -40,6 +40,8 @@ class PassState:
     """Scope -> funnel."""
     running: dict[Any, Running] = field(default_factory=dict)
     """Ray reference -> task."""
+    unfit: str | None = None
+    """Why the cluster is not fit for this pass, once that has shown."""
     to_lay_out: list[tuple[float, FunnelInHand]] = field(default_factory=list)
     """(not before, on the monotonic clock; funnel)."""
 

@@ -99,6 +99,9 @@ class Settler:
         if error.decision == "drop":
             self._state.lose(funnel)
             return
+        if error.decision == "stop":
+            self._state.unfit = reason
+            return
         if error.decision == "replan" and funnel.replans < self._settings.steps.attempts:
             funnel.outdated = True
         elif error.decision == "fail":

@@ -1,7 +1,8 @@
 """A pass as a Ray job: submitted to the cluster's job server, followed, and read back from the job's log.
 
-Nothing is uploaded: the nodes have the wheel. A job's command line and its runtime_env show in the dashboard, so
-neither may hold a secret; what is secret comes from the environment of the nodes.
+The nodes have the wheel, or the job brings one along (``ray.wheel``); nothing else is uploaded. A job's command line
+and its runtime_env show in the dashboard, so neither may hold a secret; what is secret comes from the environment of
+the nodes.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from urllib.request import getproxies
 from ray.exceptions import RayError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
+from engine.cluster.wheel import runtime_env_of
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable
 
 KEY = "ray.job_address"
@@ -58,20 +60,23 @@ class JobServer:
             with _no_other_address(self.address):
                 self._client = JobSubmissionClient(self.address)
 
-    def submit_pass(self, overrides: Sequence[str], *, drain: bool) -> str:
+    def submit_pass(self, overrides: Sequence[str], *, drain: bool, wheel: str | None = None) -> str:
         """Submit a pass; returns the job's id. Not safe to repeat, but the second of two passes is refused by itself.
 
         Args:
             overrides: ``key=value``; they must hold no secret.
             drain: Go on until nothing is pending.
+            wheel: The engine that the job is to run; None: the one that the nodes have.
 
         Raises:
+            ConfigError: The wheel is none of the engine.
             ServiceUnreachable: The job server does not answer.
         """
         entrypoint = shlex.join([*ENTRYPOINT, *(["--drain"] if drain else []), *overrides])
-        with self._answering():
-            job_id = f"funnel-clone-{secrets.token_hex(6)}"
-            return str(self._client.submit_job(entrypoint=entrypoint, submission_id=job_id))
+        job_id = f"funnel-clone-{secrets.token_hex(6)}"
+        with runtime_env_of(wheel) as runtime_env, self._answering():
+            submitted = self._client.submit_job(entrypoint=entrypoint, submission_id=job_id, runtime_env=runtime_env)
+            return str(submitted)
 
     def follow(self, job_id: str, show: Callable[[str], None]) -> None:
         """Show the log line by line until the job has ended; the line of the pass's document is left out.

@@ -1,7 +1,8 @@
 """What runs in Ray's workers. Errors come back as values: only a worker that died comes back as an exception.
 
 ``max_retries=0``: attempts have one owner, and that is MongoDB. What steps share (settings, copy actors, the plan)
-is fetched once a worker, not once a step: it travels as a reference inside a list, which Ray does not resolve.
+is fetched once a worker, not once a step: it travels as a reference inside a list, which Ray does not resolve. In
+front of it stands which code the pass runs: compared before anything is read that another version may have written.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import ray
 
+from engine.cluster.code_version import check_code
 from engine.cluster.copiers import ActorPoolCopier
 from engine.core.errors import CloneError, PlanOutdated
 from engine.core.model import (
@@ -52,11 +54,15 @@ class Shared:
     copy_actors: tuple[Any, ...]
 
 
+SharedRef = tuple[str, Ref]
+"""The pass's code version, and a reference of its ``Shared``."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskError:
     """Why a task came to nothing, and what to do about it."""
 
-    decision: Literal["retry", "fail", "drop", "replan"]
+    decision: Literal["retry", "fail", "drop", "stop", "replan"]
     reason: str
 
 
@@ -74,11 +80,11 @@ class LayoutSummary:
     scope: str = ""
 
 
-def lay_out_funnel(shared: list[Ref], claim: Claim) -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
+def lay_out_funnel(shared: SharedRef, claim: Claim) -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
     """Lay out one funnel."""
-    pass_ = _once(shared[0])
 
     def work() -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
+        pass_ = _shared(shared)
         outcome = lay_out(store_for(pass_.settings.mongo), claim, pass_.settings)
         if not isinstance(outcome, Laid):
             return LayoutSummary(outcome), None
@@ -100,20 +106,20 @@ def lay_out_funnel(shared: list[Ref], claim: Claim) -> tuple[LayoutSummary | Tas
     return (done, None) if isinstance(done, TaskError) else done
 
 
-def clone_one_step(shared: list[Ref], plan: list[Ref], work: StepWork) -> StepResult | TaskError:
+def clone_one_step(shared: SharedRef, plan: list[Ref], work: StepWork) -> StepResult | TaskError:
     """Clone one step."""
-    return _by_value(f"step {work.step_id}", lambda: clone_step(work, _context(shared[0], plan[0])))
+    return _by_value(f"step {work.step_id}", lambda: clone_step(work, _context(shared, plan[0])))
 
 
-def finish_one_funnel(shared: list[Ref], plan: list[Ref], funnel_id: Any) -> FinishResult | TaskError:
+def finish_one_funnel(shared: SharedRef, plan: list[Ref], funnel_id: Any) -> FinishResult | TaskError:
     """Copy what no page shows, complete, tell users."""
-    return _by_value(f"end of funnel {funnel_id}", lambda: finish_funnel(_context(shared[0], plan[0])))
+    return _by_value(f"end of funnel {funnel_id}", lambda: finish_funnel(_context(shared, plan[0])))
 
 
-def _context(shared: Ref, plan: Ref) -> FunnelContext:
+def _context(shared: SharedRef, plan: Ref) -> FunnelContext:
     key = f"context {plan.hex()}"
     if key not in _kept:
-        pass_: Shared = _once(shared)
+        pass_ = _shared(shared)
         copier = ActorPoolCopier(pass_.copy_actors)
         funnel_plan: FunnelPlan = _fetch(plan)
         deadline_s = pass_.settings.copy.deadline_seconds
@@ -121,6 +127,13 @@ def _context(shared: Ref, plan: Ref) -> FunnelContext:
     _kept.move_to_end(key)
     context: FunnelContext = _kept[key]
     return context
+
+
+def _shared(shared: SharedRef) -> Shared:
+    code, ref = shared
+    check_code(code)
+    pass_: Shared = _once(ref)
+    return pass_
 
 
 def _once(ref: Ref) -> Any:

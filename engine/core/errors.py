@@ -18,6 +18,7 @@
         AccessDenied                credentials or rights do not suffice
       ClaimLost                     somebody else holds the funnel now: stop quietly, write nothing
       ConfigError                   before any work: a setting is missing, unknown or impossible
+        OtherCode                   a node of the cluster runs another version of the engine
       ServiceUnreachable            before any work: a server that is needed does not answer
 """
 
@@ -97,6 +98,10 @@ class ConfigError(CloneError):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.reason}"
+
+
+class OtherCode(ConfigError):
+    """A node of the cluster runs another version of the engine: whatever it does is not to be counted on."""
 
 
 class ServiceUnreachable(CloneError):

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from engine.core.errors import AccessDenied, BucketMissing, ClaimLost, ConfigError, PermanentError
+from engine.core.errors import AccessDenied, BucketMissing, ClaimLost, ConfigError, OtherCode, PermanentError
 
 
 class Decision(Enum):
@@ -12,6 +12,8 @@ class Decision(Enum):
     FAIL = "fail"
     DROP = "drop"
     """Somebody else holds the work: leave it, write nothing."""
+    STOP = "stop"
+    """The cluster is not fit for the pass: end it, and give back what is in hand."""
 
 
 _OF_THE_INSTALLATION = (AccessDenied, BucketMissing)
@@ -30,6 +32,8 @@ def decide(error: Exception) -> Decision:
     """
     if isinstance(error, ClaimLost):
         return Decision.DROP
+    if isinstance(error, OtherCode):
+        return Decision.STOP
     if isinstance(error, _OF_THE_INSTALLATION):
         # Keys expire and buckets are misspelt: an hour of that must not park a whole backlog at its first try.
         return Decision.RETRY

@@ -3,100 +3,23 @@
 A door before S3 makes the moment certain: it is shut until pages are in work on the node that is struck.
 """
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from engine.edges.mongo import reads
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
-from engine.upkeep.invariants import Snapshot, snapshot
-from tests.fault.audit import Audit, audit
-from tests.fault.nodes import CHECKOUT, Cluster, cluster
+from tests.cluster_work import STEP, WITHIN_S, Work, two_clones
 from tests.faulty_door import Door
-from tests.funnels import build_funnel, request_clone
+from tests.nodes import cluster
 from tests.processes import wait_for
-
-WITHIN_S = 180
-UNREACHABLE = 3
-STEP = "clone_one_step"
 
 pytestmark = pytest.mark.timeout(900)
 
 
-@dataclass
-class Work:
-    """Clones that are asked for, and passes of the command over them."""
-
-    settings: Settings
-    store: Store
-    s3: Any
-    door: Door
-    clones: dict[Any, Snapshot]
-
-    def begin_pass(self, on: Cluster, *more: str) -> "subprocess.Popen[bytes]":
-        s3 = self.settings.s3
-        kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
-        environment = {
-            **kept,
-            **on.environment,
-            "PYTHONPATH": str(CHECKOUT),
-            "XDG_DATA_HOME": self.settings.local.data_dir,
-            "MONGO_URI": self.settings.mongo.uri,
-            "MONGO_DATABASE": self.settings.mongo.database,
-            "AWS_ENDPOINT_URL_S3": self.door.endpoint_url,
-            "S3_BUCKET": s3.bucket,
-            "AWS_ACCESS_KEY_ID": s3.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
-            "PREVIEW_DOMAIN": self.settings.chat.preview_domain,
-        }
-        limits = ["lease.ttl_seconds=5", "funnels.attempts=9", "funnels.backoff_seconds=0.2", "steps.attempts=9"]
-        command = [
-            sys.executable,
-            "-c",
-            "from engine.cli import main; main()",
-            "pass",
-            "--drain",
-            "--json",
-            *limits,
-            *more,
-        ]
-        return subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def end_of(self, running: "subprocess.Popen[bytes]") -> tuple[int, Any]:
-        """(exit status, the document)."""
-        out, err = running.communicate(timeout=WITHIN_S)
-        try:
-            return running.returncode, json.loads(out or b"null") or err.decode()
-        except json.JSONDecodeError:
-            raise AssertionError(f"stdout holds more than the document: {out.decode()}") from None
-
-    def wait_for_pages_in_work(self, running: "subprocess.Popen[bytes]", count: int) -> None:
-        wait_for(lambda: len(self.door.puts()) >= 2 or running.poll() is not None, WITHIN_S)
-        assert running.poll() is None, self.end_of(running)
-        in_work = {"funnel_id": {"$in": list(self.clones)}, "in_progress": True}
-        wait_for(lambda: self.store.steps.count_documents(in_work) >= count, WITHIN_S)
-
-    def wait_for_lease(self) -> None:
-        wait_for(lambda: not (reads.lease(self.store) or {}).get("live"))
-
-    def judge(self) -> None:
-        assert audit(self.store.db, self.s3, self.settings.s3.bucket, self.clones) == Audit()
-        assert self.store.outbox.count_documents({}) == len(self.clones)
-
-
 @pytest.fixture
-def work(settings: Settings, store: Store, database: Any, s3: Any, bucket: str, door: Door) -> Work:
-    original_id = build_funnel(
-        database, s3, bucket, steps=6, images=6, image_bytes=600, forms=1, html_bytes=2_500, components_bytes=2_500
-    )
-    before = snapshot(database, s3, original_id)
-    return Work(settings, store, s3, door, {request_clone(database, original_id): before for _ in range(2)})
+def work(settings: Settings, store: Store, s3: Any, door: Door) -> Work:
+    return two_clones(settings, store, s3, door)
 
 
 @pytest.mark.fault_sample(0)

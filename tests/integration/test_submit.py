@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from zipfile import ZipFile
 
 import pytest
 
+import engine
+from engine.cluster.code_version import code_version
 from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.local.ports import LOOPBACK, free_ports
@@ -142,6 +145,38 @@ def test_submit_clones_on_nodes_that_have_only_the_wheel(
     assert document["job_id"] in told
     assert settings.s3.secret_access_key not in told, "the dashboard shows it to everyone"
     assert set(listening_addresses(head.pids())) == {LOOPBACK}
+
+
+def test_a_job_runs_the_wheel_that_it_brings_along(
+    submit: Submitter, installed: Path, head: Head, database: Any, s3: Any, bucket: str, tmp_path: Path
+) -> None:
+    (built,) = installed.parents[2].glob("*.whl")
+    wheel = tmp_path / built.name
+    with ZipFile(built) as packed, ZipFile(wheel, "w") as changed:
+        for name in packed.namelist():
+            changed.writestr(name, packed.read(name) + (b"# changed\n" if name == "engine/crash_points.py" else b""))
+    clone = request_clone(database, build_funnel(database, s3, bucket, **SMALL))
+    code, out, err = submit("--json", f"ray.wheel={wheel}")
+    assert code == 0, err
+    assert_sound(database, s3, clone, None)
+    record = database["clone_passes"].find_one({"_id": json.loads(out)["pass"]})
+    assert record["code"].startswith(f"{engine.__version__}+")
+    assert record["code"] != code_version(), "that of the nodes, not the one that came with the job"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "cannot be read"), (b"no zip", "cannot be read"), ({}, "is no wheel of the engine")]
+)
+def test_what_is_no_wheel_of_the_engine_is_refused(submit: Submitter, tmp_path: Path, content: Any, says: str) -> None:
+    wheel = tmp_path / "some.whl"
+    if isinstance(content, bytes):
+        wheel.write_bytes(content)
+    elif content is not None:
+        ZipFile(wheel, "w").close()
+    code, _, err = submit(f"ray.wheel={wheel}")
+    assert code == 2
+    assert "ray.wheel" in err
+    assert says in err
 
 
 def api(head: Head, path: str) -> str:

@@ -119,6 +119,15 @@ def test_a_profile_overrides_the_groups_and_the_command_line_overrides_a_profile
     assert value_of(cluster, "copy.concurrency") == 7
 
 
+def test_a_profile_knows_its_object_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-central-2")
+    wasabi, aws = load(["profile=wasabi"]), load(["profile=aws"])
+    assert value_of(wasabi, "s3.endpoint_url") == "https://s3.eu-central-2.wasabisys.com"
+    assert (value_of(aws, "s3.endpoint_url"), value_of(aws, "s3.addressing_style")) == (None, "virtual")
+    assert wasabi.ray().address == aws.ray().address == "auto", "both are clusters"
+
+
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (ROOT / "conf").rglob("*.yaml"):

@@ -18,7 +18,7 @@ from engine.local.reaper import marked
 from tests.processes import alive, command_lines, wait_for
 from tests.ray_head import MARK, START_S, Head, nodes_environment, ray_head
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).with_name("node_program.py")
 # A dead node is missed within seconds, not within half a minute; a slow one is not.
 WATCHFUL = {
@@ -31,20 +31,39 @@ WATCHFUL = {
 }
 
 
+class Host:
+    """Processes that make up a node."""
+
+    def pids(self) -> set[int]:
+        """Its raylet, its workers, and all else that it is made of."""
+        raise NotImplementedError
+
+    def runs(self, what: str) -> bool:
+        """Whether a worker of it runs a task or actor of that name now."""
+        return any(line.startswith(f"ray::{what}") for line in command_lines(self.pids()).values())
+
+
 @dataclass
-class Node:
+class HeadNode(Host):
+    """The head's own."""
+
+    head: Head
+
+    def pids(self) -> set[int]:
+        """Without those of a pass that runs beside it."""
+        return self.head.pids()
+
+
+@dataclass
+class Node(Host):
     """A node that runs work."""
 
     process: "subprocess.Popen[bytes]"
     mark: str
 
     def pids(self) -> set[int]:
-        """Its raylet, its workers, and all else that it is made of."""
+        """All that it started."""
         return set(marked(self.mark.encode()))
-
-    def runs(self, what: str) -> bool:
-        """Whether a worker of it runs a task or actor of that name now."""
-        return any(line.startswith(f"ray::{what}") for line in command_lines(self.pids()).values())
 
     def kill(self) -> None:
         """All of it at once; returns when it is gone."""
@@ -65,8 +84,8 @@ class Cluster:
         loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # as the nodes: a single machine
         return {**self.head.environment, **WATCHFUL, **loopback, "RAY_ADDRESS": self.head.address}
 
-    def add_node(self) -> Node:
-        """One more, of one CPU, that has joined."""
+    def add_node(self, **environment: str) -> Node:
+        """One more, of one CPU, that has joined; ``environment`` is its own."""
         mark = f"{MARK}_NODE={secrets.token_hex(8)}"
         started = subprocess.Popen(
             [sys.executable, str(PROGRAM), self.head.address],
@@ -76,6 +95,7 @@ class Cluster:
                 **WATCHFUL,
                 "RAY_AUTH_TOKEN": self.head.token,
                 "RAY_TMPDIR": str(self.head.folder),
+                **environment,
             },
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
@@ -89,6 +109,16 @@ class Cluster:
             self.head.folder / f"{mark.partition('=')[2]}.log"
         ).read_text()
         return self.nodes[-1]
+
+    @property
+    def the_head(self) -> HeadNode:
+        """As a host."""
+        return HeadNode(self.head)
+
+    def remove(self, node: Node) -> None:
+        """Kill a node, and forget it."""
+        node.kill()
+        self.nodes.remove(node)
 
     def kill_head(self) -> None:
         """The head's machine is gone."""

@@ -1,0 +1,87 @@
+"""Several nodes do the work of one pass, where there is CPU; and a pass has one code, on all of them."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.cluster.code_version import code_version
+from engine.edges.mongo.client import Store
+from engine.settings import Settings
+from tests.cluster_work import STEP, WITHIN_S, Work, two_clones
+from tests.faulty_door import Door
+from tests.nodes import CHECKOUT, Cluster, cluster
+from tests.processes import wait_for
+
+pytestmark = pytest.mark.timeout(900)
+WRONG_CONFIGURATION = 2
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Cluster]:
+    """A head that runs no tasks, and three nodes of one CPU each: room for twelve pages."""
+    with cluster(3) as running:
+        yield running
+
+
+@pytest.fixture
+def work(settings: Settings, store: Store, s3: object, door: Door) -> Work:
+    return two_clones(settings, store, s3, door)
+
+
+@pytest.fixture
+def other_code(tmp_path: Path) -> dict[str, str]:
+    """The environment of a node that has the same version of the engine, and a word more in it."""
+    for part in ("engine", "conf"):
+        shutil.copytree(CHECKOUT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "engine" / "crash_points.py").open("a").write("# changed\n")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def test_pages_are_worked_on_wherever_there_is_cpu_and_copy_actors_are_spread(work: Work, nodes: Cluster) -> None:
+    work.door.is_open.clear()
+    running = work.begin_pass(nodes, "steps.concurrency=12", "copy.actors=3")
+    work.wait_for_pages_in_work(running, 12)
+    assert [node.runs(STEP) for node in nodes.nodes] == [True, True, True]
+    hosts = (*nodes.nodes, nodes.the_head)
+    wait_for(lambda: sum(host.runs("CopyActor") for host in hosts) == 3, WITHIN_S)
+    work.door.is_open.set()
+    status, report = work.end_of(running)
+    assert (status, report["completed"]) == (0, 2), report
+    assert [record["code"] for record in work.store.passes.find()] == [code_version()]
+    work.judge()
+
+
+def test_a_pass_is_refused_where_a_node_has_other_code(work: Work, nodes: Cluster, other_code: dict[str, str]) -> None:
+    odd = nodes.add_node(**other_code)
+    try:
+        status, told = work.end_of(work.begin_pass(nodes))
+        assert status == WRONG_CONFIGURATION, told
+        assert told["key"] == "ray.address"
+        assert code_version() in told["error"]
+        assert "127.0.0.1" in told["error"]
+        (record,) = work.store.passes.find()
+        assert (record["state"], record["problems"]) == ("refused", [told["error"].partition(": ")[2]]), record
+        assert work.store.funnels.count_documents({"pending": True, "clone": {"$exists": False}}) == 2
+    finally:
+        nodes.remove(odd)
+
+
+def test_a_node_of_other_code_that_joins_in_the_middle_ends_the_pass_and_the_next_one_goes_on(
+    work: Work, nodes: Cluster, other_code: dict[str, str]
+) -> None:
+    work.door.is_open.clear()
+    running = work.begin_pass(nodes, "steps.concurrency=13")
+    work.wait_for_pages_in_work(running, 12)
+    nodes.remove(nodes.nodes[0])  # its pages go to the one that comes
+    odd = nodes.add_node(**other_code)
+    status, report = work.end_of(running)
+    assert (status, report["state"]) == (1, "stopped"), report
+    assert any("other code" in problem for problem in report["problems"]), report["problems"]
+    work.door.is_open.set()
+    nodes.remove(odd)
+    work.wait_for_lease()
+    status, report = work.end_of(work.begin_pass(nodes))
+    assert (status, report["completed"]) == (0, 2), report
+    work.judge()
