@@ -15,7 +15,7 @@ from engine.local.ports import LOOPBACK, free_ports, listens
 from engine.local.reaper import marked
 from tests.processes import alive, wait_for
 
-START_S = 60
+START_S = 300
 MARK = "FUNNEL_CLONE_TEST_HEAD"
 
 
@@ -99,6 +99,8 @@ def nodes_environment(python: str) -> Mapping[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # a single machine: all listen on 127.0.0.1
         "AUTOSCALER_METRIC_PORT": "0",
         "DASHBOARD_METRIC_PORT": "0",
+        # A busy machine starts no agent within Ray's usual patience, and a head without its agent ends.
+        "RAY_agent_register_timeout_ms": "300000",
         "SPT_NOENV": "1",  # Ray's processes write their titles over their environment else, and so over the mark
     }
 
