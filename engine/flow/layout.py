@@ -21,7 +21,7 @@ from engine.core.model import (
     Waits,
 )
 from engine.core.references import ReferenceFinder
-from engine.edges.mongo import form_places, structure
+from engine.edges.mongo import form_places, standing, structure
 from engine.edges.mongo.client import Store
 from engine.edges.pipelines import laid_out
 from engine.edges.s3 import Objects
@@ -49,7 +49,7 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     hindrance = obstacle(store, claim, original) or foreign(store, claim, original, settings.scan.cross_account)
     if hindrance is not None:
         return hindrance
-    made = structure.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
+    made = standing.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
     steps = plan_steps(claim, in_order(original, structure.read_original_steps(store, claim.original_id)), made)
     busy = [state for state in made.steps if state.in_other_hands]
     if busy:
@@ -64,7 +64,7 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     return Laid(_funnel_plan(store, claim, original, steps, images, settings))
 
 
-def _images_made(made: structure.Made, s3: S3Settings) -> list[Document]:
+def _images_made(made: standing.Made, s3: S3Settings) -> list[Document]:
     objects = Objects(s3)
     return one_of_each(
         made.images, lambda record: objects.head(bucket_of(record) or s3.bucket, record["key"]) is not None
@@ -78,7 +78,7 @@ def foresee(store: Store, claim: Claim, original: Document, settings: Settings) 
         StoreUnavailable: Trying again may help.
     """
     originals = in_order(original, structure.read_original_steps(store, claim.original_id))
-    steps = plan_steps(claim, originals, structure.Made([], {}, []))
+    steps = plan_steps(claim, originals, standing.Made([], {}, []))
     images = plan_images(claim, structure.read_images(store, claim.original_id), [], settings.s3, None)
     return _funnel_plan(store, claim, original, steps, images, settings)
 
@@ -111,7 +111,7 @@ def _make(
     original: Document,
     steps: list[PlannedStep],
     images: PlannedImages,
-    made: structure.Made,
+    made: standing.Made,
 ) -> None:
     """Take over what is unfinished, then make what is missing: in this order, so that no late writer spoils a plan."""
     _take_over(store, claim, steps, images, made)
@@ -148,14 +148,14 @@ def _make(
 
 
 def _take_over(
-    store: Store, claim: Claim, steps: list[PlannedStep], images: PlannedImages, made: structure.Made
+    store: Store, claim: Claim, steps: list[PlannedStep], images: PlannedImages, made: standing.Made
 ) -> None:
     """Nothing to do, and no command sent, for a clone of which nothing exists yet."""
     found = bool(made.steps or made.components)  # a step may be gone, and its components be left
     unfinished = [step.step_id for step in steps if found and not step.done]
     not_uploaded = [work.record_id for work in images.works if made.images and not work.uploaded]
     again = [step.step_id for step in steps if step.again]
-    structure.raise_epochs(store, claim, unfinished, not_uploaded, again)
+    standing.raise_epochs(store, claim, unfinished, not_uploaded, again)
 
 
 def _batches(

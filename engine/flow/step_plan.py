@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.model import Claim, DocId
-from engine.edges.mongo import structure
+from engine.edges.mongo import standing
 from engine.edges.mongo.codec import derived_id
 
 Document = dict[str, Any]
@@ -32,9 +32,9 @@ def in_order(original: Document, steps: Sequence[Document]) -> list[Document]:
     return sorted(steps, key=lambda step: rank.get(repr(step["_id"]), len(rank)))
 
 
-def plan_steps(claim: Claim, originals: Sequence[Document], made: structure.Made) -> list[PlannedStep]:
+def plan_steps(claim: Claim, originals: Sequence[Document], made: standing.Made) -> list[PlannedStep]:
     """A step for each of ``originals``; of two that exist the done one, then the older."""
-    existing: dict[str, structure.StepState] = {}
+    existing: dict[str, standing.StepState] = {}
     for state in made.steps:
         known = existing.get(repr(state.original_step_id))
         if known is None or (state.done and not known.done):
@@ -59,7 +59,7 @@ def plan_steps(claim: Claim, originals: Sequence[Document], made: structure.Made
     return planned
 
 
-def gone_for_good(steps: Sequence[PlannedStep], made: structure.Made) -> structure.StepState | None:
+def gone_for_good(steps: Sequence[PlannedStep], made: standing.Made) -> standing.StepState | None:
     """A step of the clone that can never be finished: its original was deleted meanwhile."""
     planned = {repr(step.original["_id"]) for step in steps}
     unfinished = (s for s in made.steps if s.original_step_id is not None and not s.done)

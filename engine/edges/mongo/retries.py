@@ -18,7 +18,7 @@ from engine.core.proof import edited_texts
 from engine.core.state import State, WrongState, state_of
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, translated
-from engine.edges.mongo.structure import a_part_is_not_done
+from engine.edges.mongo.standing import a_part_is_not_done
 
 _TEXTS = {"name": 1, "raw_html": 1, "clone.proof": 1}
 

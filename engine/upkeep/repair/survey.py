@@ -10,7 +10,7 @@ from engine.core.identity import text_of
 from engine.core.model import Claim, DocId, FunnelPlan, Identity
 from engine.core.references import ReferenceFinder
 from engine.edges.mongo import repair_reads as edge
-from engine.edges.mongo import structure
+from engine.edges.mongo import standing, structure
 from engine.edges.mongo.client import Store
 from engine.flow.context import FunnelContext
 from engine.flow.copier import Copier
@@ -67,7 +67,7 @@ def survey(store: Store, clone: Document, copier: Copier, settings: Settings) ->
     """
     original = _original_of(store, clone)
     claim = _claim(clone)
-    made = structure.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
+    made = standing.read_made(store, claim.funnel_id, settings.steps.stale_minutes)
     step_ids = [step["_id"] for step in structure.read_original_steps(store, claim.original_id)]
     named = [state.original_step_id for state in made.steps]
     ids = _id_map(claim, made.steps, edge.steps_elsewhere(store, claim.original_id, named))
@@ -136,7 +136,7 @@ def _claim(clone: Document) -> Claim:
     )
 
 
-def _id_map(claim: Claim, steps: list[structure.StepState], foreign: list[DocId]) -> dict[str, str]:
+def _id_map(claim: Claim, steps: list[standing.StepState], foreign: list[DocId]) -> dict[str, str]:
     """As the layout has it: of two steps for one of the original's the done one, else the older (D8).
 
     A page of the original may be gone since; one that is ``foreign`` stands in another funnel, and is none of it.
