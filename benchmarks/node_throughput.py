@@ -65,7 +65,7 @@ class Bench:
         store = open_store(MongoSettings(servers.mongo.uri, self._database.name))
         indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))
         store.close()
-        size = {"steps": case.steps, "images": case.images, "image_bytes": case.image_bytes}
+        size: dict[str, Any] = {"steps": case.steps, "images": case.images, "image_bytes": case.image_bytes}
         self._original = build_funnel(self._database, client, s3.bucket, forms=2, **size)
 
     def seconds(self, on: Cluster, endpoint_url: str, *more: str, funnels: int | None = None) -> dict[str, float]:

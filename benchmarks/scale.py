@@ -129,8 +129,8 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    head = [str(cell) for cell in head]
-    lines = [head, ["---"] * len(head), *([str(cell) for cell in row] for row in rows)]
+    titles = [str(cell) for cell in head]
+    lines = [titles, ["---"] * len(titles), *([str(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

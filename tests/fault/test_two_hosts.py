@@ -93,7 +93,7 @@ def _environment(stack: ExitStack, net: Network, settings: Settings) -> dict[str
 
 @pytest.fixture
 def original(database: Any, s3: Any, bucket: str) -> tuple[Any, Snapshot]:
-    small = {"image_bytes": 600, "html_bytes": 2_500, "components_bytes": 2_500}
+    small: dict[str, Any] = {"image_bytes": 600, "html_bytes": 2_500, "components_bytes": 2_500}
     original_id = build_funnel(database, s3, bucket, steps=6, images=12, forms=1, **small)
     return original_id, snapshot(database, s3, original_id)
 
