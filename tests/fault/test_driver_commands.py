@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from engine import telemetry
 from engine.cluster import driver
@@ -24,7 +25,7 @@ from engine.core.errors import CloneError
 from engine.core.model import StepWork, scope_of
 from engine.core.window import Window
 from engine.edges.mongo import reads
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, bounded
 from engine.settings import FunnelSettings, LeaseSettings, MongoSettings, Settings, StepSettings
 from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
@@ -218,6 +219,30 @@ def test_a_funnel_is_cloned_by_the_pass_that_claimed_it_although_its_turn_could_
         assert bench.run_until_done() == ["done"]
     assert (bench.store.leases.find_one() or {}).keys() >= {"last_account"}, "the next account's turn is kept again"
     bench.judge()
+
+
+@pytest.mark.parametrize("held", [Point("update", "forms", 1), Point("commitTransaction", "", 1)], ids=str)
+def test_d15_a_transaction_that_outlasted_its_time_keeps_nobody_from_what_it_wrote(
+    settings: Settings,
+    store: Store,
+    mongo_passage: MongoDoor,
+    mongo_client: MongoClient[dict[str, Any]],
+    held: Point,
+) -> None:
+    store.funnels.insert_one({"_id": 1, "n": 0})
+
+    def write_both(session: Any) -> None:
+        struck.funnels.update_one({"_id": 1}, {"$set": {"n": 1}}, session=session)
+        struck.forms.update_one({"_id": 1}, {"$set": {"n": 1}}, upsert=True, session=session)
+
+    wire = Wire()
+    wire.at(held, striker(TOO_SLOW, wire, mongo_client, mongo_passage))
+    with watched_store(MongoSettings(mongo_passage.uri, settings.mongo.database), wire) as struck:
+        with no_fault_left(mongo_client), pytest.raises(PyMongoError), bounded(0.6):
+            struck.transaction(write_both)
+        # Far less than the minute that the server lets an open transaction live.
+        with bounded(20):
+            assert store.funnels.update_one({"_id": 1}, {"$set": {"n": 2}}).matched_count == 1
 
 
 class Nobody:

@@ -43,9 +43,13 @@ def test_a_node_that_dies_takes_its_pages_along_and_the_pass_goes_on_without_it(
 def test_a_node_that_joins_in_the_middle_takes_work(work: Work, nodes: int) -> None:
     with cluster(nodes) as on:
         work.door.is_open.clear()
-        running = work.begin_pass(on, "steps.concurrency=12")
-        work.wait_for_pages_in_work(running, 4)  # one CPU has room for four; eight wait
+        running = work.begin_pass(on, "steps.concurrency=4", "ray.task_cpus=1")
+        work.wait_for_pages_in_work(running, 4)
         joined = on.add_node()
+        # A page that waits for its copies gives its CPU back, so the first node may hold any number of them. Those that
+        # wait now go on, and the door is shut for the next four, which begin together: one CPU has room for one.
+        work.door.is_open.set()
+        work.door.is_open.clear()
         wait_for(lambda: joined.runs(STEP), WITHIN_S)
         work.door.is_open.set()
         status, report = work.end_of(running)

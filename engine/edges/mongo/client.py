@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ Document = dict[str, Any]
 Result = TypeVar("Result")
 
 SELECTION_TIMEOUT_MS = 10_000
+_END_TIMEOUT_S = 1.0
 MOST_DOCUMENT_BYTES = 16 * 1024**2
 """Of a document as BSON, and of one batch of a cursor: what MongoDB stores, and sends."""
 _BSON_OBJECT_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
@@ -96,9 +98,20 @@ class Store:
     def transaction(self, body: Callable[[ClientSession], Result]) -> Result:
         """Run ``body`` in a majority transaction, again from its start on transient errors: it must be repeatable."""
         with self.client.start_session() as session:
-            return session.with_transaction(
-                body, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
-            )
+            try:
+                return session.with_transaction(
+                    body, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+                )
+            except (PyMongoError, errors.StoreUnavailable) as error:
+                if getattr(error, "timeout", True):
+                    # Without a context, and so without the deadline that has passed: that kept the abort from being
+                    # sent, and the server would hold what was written for a minute, against our own next try, too.
+                    Context().run(self._end_on_server, session)
+                raise
+
+    def _end_on_server(self, session: ClientSession) -> None:
+        with suppress(PyMongoError), pymongo.timeout(_END_TIMEOUT_S):
+            self.client.admin.command({"killSessions": [session.session_id]})
 
     def close(self) -> None:
         """Close all sockets; the store cannot be used afterwards."""
