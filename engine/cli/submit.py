@@ -25,7 +25,7 @@ def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool)
     Ctrl-C ends the following, not the job; the command that stops the job is printed.
     """
     configuration = configured(overrides, cfg=cfg)
-    passed = _passed_on(overrides)
+    passed = passed_on(overrides)
     from engine.cluster.submit import JobServer  # noqa: PLC0415 - ray is imported when it is needed
 
     server = JobServer(configuration.ray().job_address)
@@ -46,7 +46,7 @@ def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool)
     return end.exit_code
 
 
-def _passed_on(overrides: tuple[str, ...]) -> list[str]:
+def passed_on(overrides: tuple[str, ...]) -> list[str]:
     """The overrides that go with the job.
 
     Raises:
