@@ -47,11 +47,11 @@ def up(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
         if key in OWN_KEYS:
             raise ConfigError(key, "is set by `up` itself, which starts its own servers")
     folder = Path(configuration.local().data_dir)
-    passed = _of_the_jobs(overrides, configuration)
+    passed = tuple(each for each in passed_on(overrides) if not each.startswith(("schedule.", "local.")))
     with sigterm_as_ctrl_c():
         if not as_json:
             stderr_console().print(f"Starting MongoDB, S3 and Ray on {folder}", highlight=False, style="dim")
-        with embedded_stack(folder, configuration.ray()) as stack:
+        with embedded_stack(folder, configuration.ray(), _of_the_jobs(configuration)) as stack:
             schedule = _run(stack, configuration, passed, as_json=as_json)
     print_line("summary", {**summary_of(schedule), "data_dir": str(folder)}, as_json=as_json)
     return EXIT_DONE
@@ -111,12 +111,7 @@ def _make_indexes(settings: Mapping[str, Any], configuration: Configuration) -> 
         store.close()
 
 
-def _of_the_jobs(overrides: tuple[str, ...], configuration: Configuration) -> tuple[str, ...]:
-    """What goes with each job: it finds the servers by the data folder, and knows nothing of our environment."""
-    own = {
-        "local.data_dir": configuration.local().data_dir,
-        "mongo.database": configuration.database(),
-        "chat.preview_domain": configuration.values["chat"]["preview_domain"] or "",
-    }
-    given = (each for each in passed_on(overrides) if not each.startswith(("schedule.", *own)))
-    return (*given, *(f"{key}={value}" for key, value in own.items()))
+def _of_the_jobs(configuration: Configuration) -> Mapping[str, str]:
+    """What jobs are to know by their environment; of ours they know nothing."""
+    domain = configuration.values["chat"]["preview_domain"] or ""
+    return {"MONGO_DATABASE": configuration.database(), "PREVIEW_DOMAIN": domain}

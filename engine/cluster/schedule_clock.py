@@ -53,10 +53,10 @@ class Clock:
         self._trigger: Any = _trigger(settings)
         # We tell of skipped ticks ourselves.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-        self._scheduler: Any = BackgroundScheduler(executors={"default": _Threads(ticks)}, timezone=UTC)
+        threads = _Threads(ticks, timedelta(seconds=settings.misfire_grace_seconds))
+        self._scheduler: Any = BackgroundScheduler(executors={"default": threads}, timezone=UTC)
         self._scheduler.add_listener(self._skip, EVENT_JOB_MAX_INSTANCES)
-        grace = settings.misfire_grace_seconds
-        job = {"id": JOB, "max_instances": 1, "coalesce": True, "misfire_grace_time": grace}
+        job = {"id": JOB, "max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         self._scheduler.add_job(_held_by_a_thread, self._trigger, **job)
 
     def start(self) -> None:
@@ -84,17 +84,16 @@ def _held_by_a_thread() -> None:
 class _Threads(BaseExecutor):  # type: ignore[misc]  # it has no types
     """A thread for each tick that ends with the process, and is told which tick it is: APScheduler's own do neither."""
 
-    def __init__(self, ticks: Ticks) -> None:
+    def __init__(self, ticks: Ticks, grace: timedelta) -> None:
         super().__init__()
-        self._ticks = ticks
+        self._ticks, self._grace = ticks, grace
 
     def _do_submit_job(self, job: Any, run_times: list[datetime]) -> None:
-        arguments = (job.id, run_times[-1].astimezone(UTC), timedelta(seconds=job.misfire_grace_time))
-        Thread(target=self._hold, args=arguments, name=JOB, daemon=True).start()
+        Thread(target=self._hold, args=(job.id, run_times[-1].astimezone(UTC)), name=JOB, daemon=True).start()
 
-    def _hold(self, job_id: str, tick: datetime, grace: timedelta) -> None:
+    def _hold(self, job_id: str, tick: datetime) -> None:
         try:
-            late = datetime.now(UTC) - tick > grace
+            late = datetime.now(UTC) - tick > self._grace
             (self._ticks.missed if late else self._ticks.due)(tick)
         finally:
             self._run_job_success(job_id, [])

@@ -7,7 +7,7 @@ Jobs run in it with this engine's Python, and know nothing of the environment of
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,13 @@ class RayHead:
 
 
 @contextmanager
-def embedded_ray_head(settings: RaySettings, folder: Path) -> Iterator[RayHead]:
+def embedded_ray_head(settings: RaySettings, folder: Path, environment: Mapping[str, str]) -> Iterator[RayHead]:
     """A head for the length of a ``with`` block; its logs and its token stay in ``folder``. One at a time a folder.
+
+    Args:
+        settings: CPUs and object store.
+        folder: Logs, token and lock.
+        environment: What its jobs know: where MongoDB and S3 are, and their keys.
 
     Raises:
         ServiceUnreachable: It cannot be started.
@@ -57,8 +62,9 @@ def embedded_ray_head(settings: RaySettings, folder: Path) -> Iterator[RayHead]:
     short = short_path(folder)
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with reaper(mark, short.parent):
-        arguments, environment = _arguments(settings, ports, short), _environment(token, mark, short)
-        command = Command(GUIDE, Path(sys.executable), arguments, folder, environment=environment)
+        known = {**environment, **_environment(token, mark, short)}
+        arguments = _arguments(settings, ports, short)
+        command = Command(GUIDE, Path(sys.executable), arguments, folder, environment=known)
         process = Leashed(command)
         try:
             # The agent takes the jobs; without it the job server answers, and refuses them all.

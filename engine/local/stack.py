@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,15 @@ OWN_KEYS = (
     *("s3.addressing_style", "ray.address", "ray.job_address", "schedule.enabled"),
 )
 """What a stack sets itself."""
+VARIABLES = {
+    "mongo.uri": "MONGO_URI",
+    "s3.endpoint_url": "AWS_ENDPOINT_URL_S3",
+    "s3.region": "AWS_REGION",
+    "s3.bucket": "S3_BUCKET",
+    "s3.access_key_id": "AWS_ACCESS_KEY_ID",
+    "s3.secret_access_key": "AWS_SECRET_ACCESS_KEY",
+}
+"""Key -> what a job takes it from, as on any cluster: its command line shows in Ray's dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,26 @@ class Stack:
 
 
 @contextmanager
-def embedded_stack(folder: Path, ray: RaySettings) -> Iterator[Stack]:
+def embedded_stack(folder: Path, ray: RaySettings, jobs: Mapping[str, str]) -> Iterator[Stack]:
     """The stack for the length of the block; other commands find it by ``running.json`` meanwhile.
+
+    Args:
+        folder: Data, logs and state.
+        ray: CPUs and object store of the Ray.
+        jobs: What its jobs know by their environment, beside the servers.
 
     Raises:
         ConfigError: Something runs on the folder already; says whose process it is.
         ServiceUnreachable: A server cannot be started; the others are ended.
     """
     folder = private_folder(folder.absolute())
-    with _alone(folder), embedded_servers(folder) as servers, embedded_ray_head(ray, folder / "ray") as head:
-        settings = {**settings_of(servers), "ray.address": head.address, "ray.job_address": head.job_address}
+    with ExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        servers = stack.enter_context(embedded_servers(folder))
+        own = settings_of(servers)
+        known = {**jobs, **{variable: own[key] for key, variable in VARIABLES.items()}}
+        head = stack.enter_context(embedded_ray_head(ray, folder / "ray", known))
+        settings = {**own, "ray.address": head.address, "ray.job_address": head.job_address}
         mine = os.getpid()
         state.write(folder, Kept(mine, state.started_at(mine) or "", str(head.token), settings))
         try:

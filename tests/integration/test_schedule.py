@@ -88,10 +88,10 @@ class Scheduler:
 def scheduler(head: Head, settings: Settings) -> Iterator[Callable[..., Scheduler]]:
     made: list[Scheduler] = []
 
-    def make(address: str = head.job_address, *more: str, **changed: Any) -> Scheduler:
+    def make(address: str = "", *more: str, **changed: Any) -> Scheduler:
         told: list[tuple[Event, dict[str, Any]]] = []
         plan = ScheduleSettings(enabled=True, **{"cron": DAILY, **changed})
-        work = Work(plan, address, settings.mongo.database, overrides_of(settings, *more))
+        work = Work(plan, address or head.job_address, settings.mongo.database, overrides_of(settings, *more))
         made.append(Scheduler(Schedule(work, lambda event, fields: told.append((event, fields))), told))
         return made[-1]
 
@@ -151,6 +151,19 @@ def test_a_job_of_another_scheduler_is_found_and_followed(
     assert mine.results() == ["done"]
 
 
+def test_a_tick_takes_a_few_funnels_and_with_drain_all_of_them(
+    scheduler: Callable[..., Scheduler], database: Any, s3: Any, bucket: str
+) -> None:
+    original = build_funnel(database, s3, bucket, **TINY)
+    for _ in range(4 + 4):
+        request_clone(database, original)
+    few, all_of_them = scheduler("", "scan.batch_limit=4"), scheduler("", "scan.batch_limit=1", drain=True)
+    few.hold(TICK)
+    all_of_them.hold(TICK + MINUTE)
+    ended = [*few.named(Event.TICK_ENDED), *all_of_them.named(Event.TICK_ENDED)]
+    assert [fields["completed"] for fields in ended] == [4, 4]
+
+
 def test_a_pass_with_problems_is_told_apart_from_one_without(
     scheduler: Callable[..., Scheduler], database: Any, s3: Any, bucket: str
 ) -> None:
@@ -174,7 +187,7 @@ def test_a_job_that_is_killed_is_told_and_the_next_tick_is_held(
     clone = request_clone(database, build_funnel(database, s3, bucket, **TINY))
     with faulty_door(settings.s3.endpoint_url or "") as door:
         door.is_open.clear()
-        mine = scheduler(head.job_address, f"s3.endpoint_url={door.endpoint_url}", "lease.ttl_seconds=1")
+        mine = scheduler("", f"s3.endpoint_url={door.endpoint_url}", "lease.ttl_seconds=1")
         holding = Thread(target=mine.hold, args=[TICK])
         holding.start()
         wait_for(lambda: bool(door.puts()), LONG_S)

@@ -20,7 +20,8 @@ def nothing(_tick: datetime) -> None: ...
 
 
 def clock(cron: str = "*/5 * * * *", timezone: str = "UTC", **more: Any) -> Clock:
-    return Clock(ScheduleSettings(cron=cron, timezone=timezone), Ticks(**{**dict.fromkeys(NAMES, nothing), **more}))
+    plan = ScheduleSettings(cron=cron, timezone=timezone, misfire_grace_seconds=60.5)
+    return Clock(plan, Ticks(**{**dict.fromkeys(NAMES, nothing), **more}))
 
 
 NAMES = ("due", "skipped", "missed")
