@@ -19,12 +19,13 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def wait_until_told(watch: Callable[[], None] = lambda: None) -> None:
+def run_until_told(begin: Callable[[], None], watch: Callable[[], None] = lambda: None) -> None:
     """Return at Ctrl-C or SIGTERM; from then on both are deaf, for what is cleared up must not be cut short.
 
-    ``watch`` is called twice a second; what it raises ends the waiting.
+    ``watch`` is called twice a second after ``begin``; what either raises ends the waiting.
     """
     try:
+        begin()
         while True:
             watch()
             time.sleep(POLL_S)

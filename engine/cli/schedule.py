@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.command import EPILOG, configured, standard_options
-from engine.cli.ending import sigterm_as_ctrl_c, wait_until_told
+from engine.cli.ending import run_until_told, sigterm_as_ctrl_c
 from engine.cli.kept import job_token_for
 from engine.cli.schedule_lines import exit_code_of, print_line, summary_of
 from engine.cli.submit import passed_on
@@ -36,10 +36,13 @@ def schedule(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     running = Schedule(work, lambda event, fields: print_line(event, fields, as_json=as_json))
     with sigterm_as_ctrl_c(), job_token_for(configuration), health_server(settings, running.health) as health:
         told = {"cron": settings.cron, "timezone": settings.timezone, "health": health}
-        next_tick = running.next_tick().isoformat()
-        print_line(Event.SCHEDULE_STARTED, {**told, "next_tick": next_tick}, as_json=as_json)
-        running.start()
-        wait_until_told()
+
+        def begin() -> None:
+            next_tick = running.next_tick().isoformat()
+            print_line(Event.SCHEDULE_STARTED, {**told, "next_tick": next_tick}, as_json=as_json)
+            running.start()
+
+        run_until_told(begin)
         running.stop()
     print_line("summary", summary_of(running), as_json=as_json)
     return exit_code_of(running)

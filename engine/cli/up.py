@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.command import EPILOG, EXIT_DONE, configured, standard_options, stderr_console
-from engine.cli.ending import sigterm_as_ctrl_c, wait_until_told
+from engine.cli.ending import run_until_told, sigterm_as_ctrl_c
 from engine.cli.schedule_lines import print_line, summary_of
 from engine.cli.submit import passed_on
 from engine.cli.up_screen import Screen
@@ -71,22 +71,23 @@ def _run(stack: "Stack", configuration: Configuration, passed: tuple[str, ...], 
         schedule = Schedule(work, screen.tell)
         with health_server(settings, schedule.health) as health:
             screen.schedule, screen.places = schedule, _places(stack, folder, health)
-            with screen.shown():
-                next_tick = schedule.next_tick().isoformat()
-                told = {"cron": settings.cron, "timezone": settings.timezone, "health": health}
-                screen.tell(Event.SCHEDULE_STARTED, {**told, "next_tick": next_tick})
+            told = {"cron": settings.cron, "timezone": settings.timezone, "health": health}
+
+            def begin() -> None:
+                screen.tell(Event.SCHEDULE_STARTED, {**told, "next_tick": schedule.next_tick().isoformat()})
                 schedule.start()
+
+            def watch() -> None:
+                stack.require()
+                screen.draw()
+
+            with screen.shown():
                 try:
-                    wait_until_told(lambda: _watch(stack, screen))
+                    run_until_told(begin, watch)
                     schedule.end_job(JOB_END_S)
                 finally:
                     schedule.stop()
     return schedule
-
-
-def _watch(stack: "Stack", screen: Screen) -> None:
-    stack.require()
-    screen.draw()
 
 
 def _places(stack: "Stack", folder: Path, health: str) -> Mapping[str, str]:

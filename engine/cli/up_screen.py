@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from engine.cli.command import stdout_console
@@ -20,11 +19,12 @@ if TYPE_CHECKING:
     from engine.local.stack import Part
 
 KEPT_LINES = 8
+LABEL = 15
 
 
 @dataclass
 class Screen:
-    """Drawn anew on a terminal; a table and then lines elsewhere; JSON lines for machines."""
+    """Drawn anew on a terminal; places and then lines elsewhere; JSON lines for machines."""
 
     parts: Sequence["Part"]
     places: Mapping[str, str]
@@ -42,7 +42,8 @@ class Screen:
             print_line("up", {"parts": [asdict(part) for part in self.parts], **self.places}, as_json=True)
             yield
         elif not self.console.is_terminal:
-            self.console.print(self._table(), soft_wrap=True)
+            for line in self._places():
+                self.console.print(line, soft_wrap=True)
             yield
         else:
             with Live(self._whole(), console=self.console, auto_refresh=False) as live:
@@ -57,17 +58,14 @@ class Screen:
             self.lines.append(f"{datetime.now(UTC):%H:%M:%S} {sentence_of(event, fields)}")
 
     def _whole(self) -> RenderableType:
-        return Group(self._table(), *self._times(), Text(), *(Text(line, "dim") for line in self.lines))
+        return Group(*self._places(), Text(), *self._times(), Text(), *(Text(line, "dim") for line in self.lines))
 
-    def _table(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        for name in ("what", "where", "pid", "data"):
-            table.add_column(name, no_wrap=True)
+    def _places(self) -> Iterator[Text]:
+        """A line each, never cut: they are there to be copied."""
         for part in self.parts:
-            table.add_row(part.name, part.address, str(part.pid), part.folder)
+            yield Text.assemble((f"{part.name:<{LABEL}} ", "bold"), f"{part.address}  pid {part.pid}  log {part.log}")
         for label, value in self.places.items():
-            table.add_row(Text(label, "cyan"), value)
-        return table
+            yield Text.assemble((f"{label:<{LABEL}} ", "cyan"), value)
 
     def _times(self) -> Iterator[Text]:
         if self.schedule is not None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -154,21 +153,6 @@ def test_a_clone_requested_before_a_restart_is_done_after_it_though_it_was_kille
     assert again.wait(LONG_S) == 0
 
 
-@pytest.mark.parametrize(("name", "program"), [("MongoDB", "mongod"), ("Ray", "ray")])
-def test_a_server_that_dies_ends_all_of_it_and_is_named(home: Home, name: str, program: str) -> None:
-    running = home.start("up", "--json", *FAST[1:])
-    first = told(running, named("up"))
-    told(running, named("schedule started"))
-    below = descendants(running.pid)
-    (pid,) = [part["pid"] for part in first["parts"] if part["name"] == name]
-    os.kill(pid, signal.SIGKILL)
-    assert running.stdout is not None
-    *_, last = running.stdout.read().splitlines()
-    assert running.wait(LONG_S) == 3
-    assert re.match(rf"{program} was ended by signal 9 while it was needed: see its log", json.loads(last)["error"])
-    wait_for(lambda: not alive(below), LONG_S)
-
-
 @pytest.mark.parametrize(
     "argument", ["mongo.uri=mongodb://h", "s3.bucket=b", "ray.address=a", "schedule.enabled=false"]
 )
@@ -178,7 +162,7 @@ def test_what_up_sets_itself_cannot_be_given(home: Home, argument: str) -> None:
     assert not home.data.exists()
 
 
-def test_on_a_terminal_or_not_people_see_what_runs_where(home: Home) -> None:
+def test_people_see_what_runs_where_and_a_server_that_dies_ends_all_of_it_and_is_named(home: Home) -> None:
     running = home.start("up", *FAST[1:])
     assert running.stdout is not None
     shown = ""
@@ -186,7 +170,16 @@ def test_on_a_terminal_or_not_people_see_what_runs_where(home: Home) -> None:
         shown += line
         if "Passes are submitted" in line:
             break
-    running.send_signal(signal.SIGTERM)
-    assert running.wait(LONG_S) == 0
     for word in ("MongoDB", "mongodb://127.0.0.1:", "S3", "Ray", "dashboard", "http://127.0.0.1:", str(home.data)):
         assert word in shown
+    below = descendants(running.pid)
+    (mongod,) = [
+        pid for pid, line in command_lines(below).items() if "/mongod --dbpath" in line and "leash" not in line
+    ]
+    os.kill(mongod, signal.SIGKILL)
+    assert running.wait(LONG_S) == 3
+    assert (
+        "Error: mongod was ended by signal 9 while it was needed: see its log" in (home.folder / "stderr").read_text()
+    )
+    assert alive(below) == set()
+    assert state.read(home.data) is None
