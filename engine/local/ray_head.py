@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.core.errors import ServiceUnreachable
 from engine.local.failures import Guide
 from engine.local.folders import private_folder
 from engine.local.launch import Command, Leashed
@@ -22,6 +23,7 @@ from engine.settings import RaySettings
 GUIDE = Guide("ray", "install funnel-clone", "ray.address=…")
 PROGRAM = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
 READY_WITHIN_S = 120.0
+ADDRESS_FILE = "ray_current_cluster"
 JOB_STOP_S = "15"
 """What Ray leaves a job that is told to end: a pass gives back what it has in hand."""
 PORTS = (
@@ -60,20 +62,37 @@ def embedded_ray_head(settings: RaySettings, folder: Path, environment: Mapping[
     forget_old_sessions(folder)
     mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
     short = short_path(folder)
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    known = {**environment, **_environment(token, mark, short)}
     with reaper(mark, short.parent):
-        known = {**environment, **_environment(token, mark, short)}
-        arguments = _arguments(settings, ports, short)
-        command = Command(GUIDE, Path(sys.executable), arguments, folder, environment=known)
-        process = Leashed(command)
         try:
-            # The agent takes the jobs; without it the job server answers, and refuses them all.
-            asked = [ports[name] for name in ("dashboard-port", "dashboard-agent-listen-port")]
-            process.wait_ready(lambda: None if all(map(listens, asked)) else "no connection", READY_WITHIN_S)
-            dashboard = f"http://{LOOPBACK}:{ports['dashboard-port']}"
-            yield RayHead(f"{LOOPBACK}:{ports['port']}", dashboard, token, folder, command.log_path, process)
+            head = _start(settings, folder, short, known)
+        except ServiceUnreachable:
+            # Somebody took a port meanwhile, or the machine is so busy that Ray lost its own patience, 30 s, with it.
+            head = _start(settings, folder, short, known)
+        try:
+            yield head
         finally:
-            process.stop()
+            head.process.stop()
+
+
+def _start(settings: RaySettings, folder: Path, short: Path, environment: Mapping[str, str]) -> RayHead:
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    arguments = _arguments(settings, ports, short)
+    command = Command(GUIDE, Path(sys.executable), arguments, folder, environment=environment)
+    address, dashboard = f"{LOOPBACK}:{ports['port']}", f"http://{LOOPBACK}:{ports['dashboard-port']}"
+    process = Leashed(command)
+    process.wait_ready(lambda: _amiss(folder, address, ports), READY_WITHIN_S)
+    return RayHead(address, dashboard, token_in(folder), folder, command.log_path, process)
+
+
+def _amiss(folder: Path, address: str, ports: Mapping[str, int]) -> str | None:
+    # Ray writes the address down when its node has registered.
+    written = folder / ADDRESS_FILE
+    if not written.is_file() or written.read_text("utf-8").strip() != address:
+        return "no node yet"
+    # The agent takes the jobs; without it the job server answers, and refuses them all.
+    asked = (ports["dashboard-port"], ports["dashboard-agent-listen-port"])
+    return None if all(map(listens, asked)) else "no job server yet"
 
 
 def _arguments(settings: RaySettings, ports: dict[str, int], folder: Path) -> tuple[str, ...]:

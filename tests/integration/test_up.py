@@ -43,7 +43,7 @@ class Home:
             env=self.environment,
             cwd=self.folder,
             stdout=subprocess.PIPE,
-            stderr=(self.folder / "stderr").open("w"),
+            stderr=(self.folder / "stderr").open("a"),
             text=True,
         )
         self.started.append(process)
