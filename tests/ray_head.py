@@ -15,7 +15,7 @@ from engine.local.ports import LOOPBACK, free_ports, listens
 from engine.local.reaper import marked
 from tests.processes import alive, wait_for
 
-START_S = 60
+START_S = 120
 MARK = "FUNNEL_CLONE_TEST_HEAD"
 
 
@@ -81,7 +81,11 @@ def ray_head(
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_for(lambda: listens(dashboard) or started.poll() is not None, START_S)
+        # Ray writes the address down when its node has registered. The agent takes the jobs: without it the job server
+        # answers, and refuses them all.
+        written = folder / "ray_current_cluster"
+        ready = lambda: written.is_file() and listens(dashboard) and listens(agent)  # noqa: E731
+        wait_for(lambda: ready() or started.poll() is not None, START_S)
         assert started.poll() is None, (folder / "start.log").read_text()
         yield head
     finally:

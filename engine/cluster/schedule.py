@@ -146,6 +146,8 @@ class Schedule:
             self._record(failed(tick, job_id, str(error)))
         except _StoppedError:
             return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next tick is to be held, and health to know
+            self._record(failed(tick, job_id, f"{type(error).__name__}: {error}"))
         finally:
             self._following = ""
             self._idle.set()

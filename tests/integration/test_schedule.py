@@ -22,6 +22,7 @@ from engine.cluster.schedule_health import health_server
 from engine.cluster.schedule_jobs import TickJobs, tick_id
 from engine.core.errors import ConfigError
 from engine.local.ports import free_ports
+from engine.local.ray_cluster import token_of
 from engine.settings import ScheduleSettings, Settings
 from engine.telemetry import Event
 from tests.faulty_door import Seen, faulty_door
@@ -56,10 +57,12 @@ def head(mongo_server: Any, s3_server: Any) -> Iterator[Head]:
 
 
 @pytest.fixture(autouse=True)
-def _token(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+def _token(head: Head, tmp_path: Path) -> Iterator[None]:
     """This process may use the head's job server."""
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
-        monkeypatch.setenv(name, head.environment[name])
+    token = tmp_path / "token"
+    token.write_text(head.token)
+    with token_of(token):
+        yield
 
 
 def overrides_of(settings: Settings, *more: str) -> tuple[str, ...]:
@@ -198,11 +201,10 @@ def test_a_job_that_is_killed_is_told_and_the_next_tick_is_held(
         assert mine.results() == ["failed"]
         assert "before its pass could report" in mine.named(Event.TICK_ENDED)[0]["error"]
         door.is_open.set()
-        mine.hold(*(TICK + number * MINUTE for number in (1, 2)))
-    assert mine.results()[1:][-1] in ("done", "refused")
-    state = database["funnels"].find_one({"_id": clone})
+        mine.hold(TICK + MINUTE)
+    assert mine.results()[1] in ("done", "refused")
     # What became of the clone, the documents tell, whatever became of jobs.
-    assert state["clone"]["state"] in ("completed", "waiting", "cloning")
+    assert database["funnels"].find_one({"_id": clone})["clone"]["state"] in ("completed", "waiting", "cloning")
 
 
 def test_ray_away_is_told_once_and_so_is_its_return(scheduler: Callable[..., Scheduler], head: Head) -> None:
@@ -243,22 +245,22 @@ def test_ticks_that_ray_was_away_for_are_failed_ones_and_health_says_so(schedule
     assert (told["ray"], told["failed_in_a_row"], told["last"]["result"]) == ("away", FAILED_TICKS, "failed")
 
 
-def test_records_of_ended_jobs_are_deleted_but_for_the_last_and_for_those_of_others(
+def test_a_job_that_is_told_wrong_settings_failed_and_records_are_deleted_but_for_the_last_and_those_of_others(
     scheduler: Callable[..., Scheduler], head: Head, settings: Settings
 ) -> None:
-    jobs = TickJobs(head.job_address)
-    other = jobs.submit_pass(overrides_of(settings), drain=False)
-    near = tick_id(f"{settings.mongo.database}-2", TICK)
-    jobs.submit_tick(near, overrides_of(settings), drain=False)
-    mine = scheduler()
-    ticks = [TICK + number * MINUTE for number in range(3)]
-    mine.hold(*ticks)
+    jobs, database = TickJobs(head.job_address), settings.mongo.database
+    wrong = "steps.concurrency=0"
+    other = jobs.submit_pass([wrong], drain=False)
+    near = tick_id(f"{database}-2", TICK)
+    jobs.submit_tick(near, [wrong], drain=False)
+    mine = scheduler("", wrong)
+    mine.hold(TICK, TICK + MINUTE)
+    assert mine.results() == ["failed"] * 2
+    assert mine.named(Event.TICK_ENDED)[0]["key"] == "steps.concurrency"
     wait_for(lambda: bool(jobs.has_ended(other) and jobs.has_ended(near)), LONG_S)
-    database = settings.mongo.database
     assert jobs.forget_ended(database, 1, datetime.now(UTC) - timedelta(hours=1)) == 0, "a late scheduler looks for it"
-    assert jobs.forget_ended(database, 1, datetime.now(UTC)) == 2
-    assert jobs.has_ended(tick_id(database, ticks[-1]))
-    assert jobs.has_ended(tick_id(database, ticks[0])) is None
+    assert jobs.forget_ended(database, 1, datetime.now(UTC)) == 1
+    assert [jobs.has_ended(tick_id(database, tick)) for tick in (TICK, TICK + MINUTE)] == [None, True]
     assert [jobs.has_ended(each) for each in (other, near)] == [True, True]
 
 
