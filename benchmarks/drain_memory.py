@@ -74,7 +74,8 @@ def settings_of(servers: Servers, folder: str) -> Settings:
 def ask(store: Store, settings: Settings, funnels: int, accounts: int) -> None:
     """One small original, and clones of it asked for by many accounts."""
     indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))
-    database, small = store.funnels.database, {"html_bytes": 2_000, "components_bytes": 1_000}
+    database = store.funnels.database
+    small: dict[str, Any] = {"html_bytes": 2_000, "components_bytes": 1_000}
     client = Objects(settings.s3).client
     original = build_funnel(
         database, client, settings.s3.bucket, steps=1, images=1, image_bytes=1_000, forms=1, **small

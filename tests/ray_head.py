@@ -81,15 +81,16 @@ def ray_head(
         stderr=subprocess.STDOUT,
     )
     try:
-        # Ray writes the address down when its node has registered. The agent takes the jobs: without it the job server
-        # answers, and refuses them all.
-        written = folder / "ray_current_cluster"
-        ready = lambda: written.is_file() and listens(dashboard) and listens(agent)  # noqa: E731
-        wait_for(lambda: ready() or started.poll() is not None, START_S)
+        wait_for(lambda: ready(folder, dashboard, agent) or started.poll() is not None, START_S)
         assert started.poll() is None, (folder / "start.log").read_text()
         yield head
     finally:
         _end(started, head)
+
+
+def ready(folder: Path, dashboard: int, agent: int) -> bool:
+    """Ray writes the address down when its node has registered; without its agent a job server refuses all jobs."""
+    return (folder / "ray_current_cluster").is_file() and listens(dashboard) and listens(agent)
 
 
 def nodes_environment(python: str) -> Mapping[str, str]:
