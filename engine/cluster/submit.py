@@ -30,8 +30,8 @@ PROBE_S = 5.0
 ANSWER_S = 60.0
 AGAIN_S = 1.0
 PATIENCE_S = 30.0
-NOT_RUN = 126
-"""A shell's exit codes from here on say that the command itself was not found or could not be run."""
+NOT_RUN = (126, 127)
+"""A shell's exit codes that say that the command itself could not be run or was not found; above them stand signals."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _document(line: str) -> dict[str, Any] | None:
 
 def _without_document(job_id: str, details: JobDetails, log: str) -> CloneError:
     code = details.driver_exit_code
-    if (code is not None and code >= NOT_RUN) or "No module named" in log:
+    if code in NOT_RUN or "No module named" in log:
         return CloneError(
             f"job {job_id}: the nodes cannot run `{shlex.join(ENTRYPOINT)}`: they need the wheel, "
             "in the Python that comes first on their PATH"
