@@ -195,11 +195,11 @@ def test_a_job_that_is_killed_is_told_and_the_next_tick_is_held(
     clone = request_clone(database, build_funnel(database, s3, bucket, **TINY))
     with faulty_door(settings.s3.endpoint_url or "") as door:
         door.is_open.clear()
-        mine = scheduler("", f"s3.endpoint_url={door.endpoint_url}", "lease.ttl_seconds=1")
+        mine = scheduler("", f"s3.endpoint_url={door.endpoint_url}")
         holding = Thread(target=mine.hold, args=[TICK])
         holding.start()
         wait_for(lambda: bool(door.puts()), LONG_S)
-        passes = [pid for pid, line in command_lines(head.pids()).items() if f"{door.endpoint_url}" in line]
+        passes = [pid for pid, line in command_lines(head.pids()).items() if door.endpoint_url in line]
         for pid in passes:
             os.kill(pid, signal.SIGKILL)
         holding.join(LONG_S)
