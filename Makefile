@@ -17,7 +17,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fault check bench fuzz mutate format clean
+.PHONY: help demo up down test fault check bench fuzz mutate format clean
 # Two installations into one environment at once would spoil it, so `make -j` changes nothing.
 .NOTPARALLEL:
 
@@ -26,6 +26,12 @@ help: ## Show this list
 
 demo: .packages-demo $(LOCAL) ## Start embedded servers, clone sample funnels, verify the clones
 	$(BIN)/funnel-clone demo $(ARGS)
+
+up: .packages-demo $(LOCAL) ## Run MongoDB, S3, Ray and the scheduler until Ctrl-C; what is requested is cloned
+	$(BIN)/funnel-clone up $(ARGS)
+
+down: $(LOCAL) ## End what `up` runs, or what the demo kept
+	$(BIN)/funnel-clone down $(ARGS)
 
 test: .packages-test $(DEV) ## Run every test, on real servers that the tests start themselves
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -25,10 +25,12 @@ Around it:
 - ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects; beside
                      the driver ``cluster/heartbeat`` keeps what is in work, ``cluster/lookout`` ends what was cancelled
 - ``cluster/submit``  a pass as a Ray job: submitted, followed, read back; ``jobs/`` at the top is what Ray then runs
+- ``cluster/schedule``  such a job on every tick, one a tick however many schedulers; APScheduler is the clock
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store
 - ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``backpressure``)
-- ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests; ``local/keeper`` leaves them running
+- ``local/``         the embedded MongoDB, S3 and Ray of demo and tests; ``local/keeper`` leaves them running,
+                     ``local/stack`` is what ``up`` runs
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
   - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing
   - verify      ``upkeep/verify``     a clone proved against its original; ``upkeep/invariants`` says what sound is

@@ -79,6 +79,22 @@ class Event(StrEnum):
     """Parked, because somebody said so."""
     FUNNEL_ASKED_AGAIN = "funnel asked again"
     """An ended clone is to be tried again, from where it stands."""
+    SCHEDULE_STARTED = "schedule started"
+    """Ticks are waited for; this and the events below are what ``schedule`` and ``up`` print."""
+    TICK_SUBMITTED = "tick submitted"
+    """The tick's pass is a Ray job now."""
+    TICK_FOUND = "tick found"
+    """Another scheduler had submitted it: that job is followed."""
+    TICK_ENDED = "tick ended"
+    """The job has ended, with its pass's report or without."""
+    TICK_SKIPPED = "tick skipped"
+    """The job of an earlier tick is still at work."""
+    TICK_MISSED = "tick missed"
+    """It was too late for it: the machine slept."""
+    RAY_AWAY = "ray away"
+    """The job server does not answer; told once, however long it lasts."""
+    RAY_BACK = "ray back"
+    """It answers again."""
 
 
 _LEVELS: Mapping[Event, int] = {

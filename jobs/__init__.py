@@ -1,1 +1,1 @@
-"""What ``ray job submit`` runs from a checkout: thin, no logic."""
+"""What is run from a checkout, a pass by ``ray job submit`` and the scheduler beside it: thin, no logic."""

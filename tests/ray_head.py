@@ -81,11 +81,16 @@ def ray_head(
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_for(lambda: listens(dashboard) or started.poll() is not None, START_S)
+        wait_for(lambda: ready(folder, dashboard, agent) or started.poll() is not None, START_S)
         assert started.poll() is None, (folder / "start.log").read_text()
         yield head
     finally:
         _end(started, head)
+
+
+def ready(folder: Path, dashboard: int, agent: int) -> bool:
+    """Ray writes the address down when its node has registered; without its agent a job server refuses all jobs."""
+    return (folder / "ray_current_cluster").is_file() and listens(dashboard) and listens(agent)
 
 
 def nodes_environment(python: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""``down``: ends the servers that were left running."""
+"""``down``: ends what `up` runs, or the servers that `demo --keep` left running."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standa
 @click.command(epilog=EPILOG)
 @standard_options
 def down(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
-    """End the servers that `demo --keep` left running; what they hold stays in local.data_dir."""
+    """End what `up` runs, or what `demo --keep` left running; what it holds stays in local.data_dir."""
     folder = Path(configured(overrides, cfg=cfg).local().data_dir)
     from engine.local.keeper import stop_keeper  # noqa: PLC0415 - not for `--help`
 
@@ -20,5 +20,5 @@ def down(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     elif pid is None:
         click.echo(f"Nothing runs in {folder}.")
     else:
-        click.echo(f"Stopped (pid {pid}). The data stay in {folder}; `funnel-clone demo --keep` starts on them again.")
+        click.echo(f"Stopped (pid {pid}). The data stay in {folder}; `funnel-clone up` starts on them again.")
     return EXIT_DONE

@@ -1,4 +1,4 @@
-"""Servers that ``demo --keep`` left running stand in for those that nobody named."""
+"""Servers that ``up`` or ``demo --keep`` keep running stand in for those that nobody named."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,8 +34,21 @@ def _not_given(values: Mapping[str, Mapping[str, Any]], kept: Mapping[str, Any])
 @contextmanager
 def token_for(settings: Settings) -> Iterator[None]:
     """With the kept Ray's token, where it is the one that ``settings`` names."""
-    kept = state.read(Path(settings.local.data_dir))
-    if kept is None or kept.settings["ray.address"] != settings.ray.address:
+    with _token("ray.address", settings.ray.address, settings.local.data_dir):
+        yield
+
+
+@contextmanager
+def job_token_for(configuration: Configuration) -> Iterator[None]:
+    """With the kept Ray's token, where the job server that is named is its own."""
+    with _token("ray.job_address", configuration.ray().job_address, configuration.local().data_dir):
+        yield
+
+
+@contextmanager
+def _token(key: str, address: str | None, folder: str) -> Iterator[None]:
+    kept = state.read(Path(folder))
+    if kept is None or kept.settings.get(key) != address:
         yield
         return
     from engine.local.ray_cluster import token_of  # noqa: PLC0415 - takes Ray's second

@@ -18,8 +18,10 @@ from engine.cli.repair import repair
 from engine.cli.request import request
 from engine.cli.retry import retry
 from engine.cli.run_pass import run_pass
+from engine.cli.schedule import schedule
 from engine.cli.status import status
 from engine.cli.submit import submit
+from engine.cli.up import up
 from engine.cli.verify import verify
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable, TransientError
 
@@ -46,7 +48,7 @@ def cli() -> None:
 
 for command in (
     *(cancel, demo, down, import_funnel, init, plan, repair),
-    *(request, retry, run_pass, status, submit, verify),
+    *(request, retry, run_pass, schedule, status, submit, up, verify),
 ):
     cli.add_command(command)
 

@@ -1,13 +1,18 @@
 """``submit``: a pass as a Ray job, followed to its end."""
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.command import EPILOG, configured, print_json, standard_options
+from engine.cli.kept import job_token_for
 from engine.cli.run_pass import report_of, tell
 from engine.configuration.schema import secret_keys
 from engine.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engine.cluster.submit import JobServer
 
 _USERINFO = re.compile(r"://[^/]*@")
 _INTERRUPTED = 130
@@ -27,12 +32,17 @@ def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool)
     Ctrl-C ends the following, not the job; the command that stops the job is printed.
     """
     configuration = configured(overrides, cfg=cfg)
-    passed = _passed_on(overrides)
+    passed = passed_on(overrides)
     from engine.cluster.submit import JobServer  # noqa: PLC0415 - ray is imported when it is needed
 
     ray = configuration.ray()
-    server = JobServer(ray.job_address)
-    job_id = server.submit_pass(passed, drain=drain, wheel=ray.wheel)
+    with job_token_for(configuration):
+        server = JobServer(ray.job_address)
+        return _followed(server, server.submit_pass(passed, drain=drain, wheel=ray.wheel), as_json=as_json)
+
+
+def _followed(server: "JobServer", job_id: str, *, as_json: bool) -> int:
+    """Follow the job to its end, and tell its report."""
     click.echo(f"Job {job_id} on {server.address}", err=True)
     try:
         server.follow(job_id, lambda line: click.echo(line, err=True))
@@ -49,7 +59,7 @@ def submit(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: bool)
     return end.exit_code
 
 
-def _passed_on(overrides: tuple[str, ...]) -> list[str]:
+def passed_on(overrides: tuple[str, ...]) -> list[str]:
     """The overrides that go with the job.
 
     Raises:

@@ -29,10 +29,11 @@ KEY = "ray.job_address"
 VARIABLE = "RAY_API_SERVER_ADDRESS"
 ENTRYPOINT = ("python", "-m", "engine.cli", "pass", "--json")
 PROBE_S = 5.0
+ANSWER_S = 60.0
 AGAIN_S = 1.0
 PATIENCE_S = 30.0
-NOT_RUN = 126
-"""A shell's exit codes from here on say that the command itself was not found or could not be run."""
+NOT_RUN = (126, 127)
+"""A shell's exit codes that say that the command itself could not be run or was not found; above them stand signals."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class JobServer:
             ConfigError: There is no address, or it is none of a job server.
             ServiceUnreachable: It does not answer, or refuses the token.
         """
-        self.address = _checked(address)
+        self.address = checked_address(address)
         with self._answering():
-            _probe(self.address)
+            probe(self.address, PROBE_S)
             with _no_other_address(self.address):
-                self._client = JobSubmissionClient(self.address)
+                self._client: JobSubmissionClient = _Patient(self.address)
 
     def submit_pass(self, overrides: Sequence[str], *, drain: bool, wheel: str | None = None) -> str:
         """Submit a pass; returns the job's id. Not safe to repeat, but the second of two passes is refused by itself.
@@ -72,11 +73,8 @@ class JobServer:
             ConfigError: The wheel is none of the engine.
             ServiceUnreachable: The job server does not answer.
         """
-        entrypoint = shlex.join([*ENTRYPOINT, *(["--drain"] if drain else []), *overrides])
-        job_id = f"funnel-clone-{secrets.token_hex(6)}"
-        with runtime_env_of(wheel) as runtime_env, self._answering():
-            submitted = self._client.submit_job(entrypoint=entrypoint, submission_id=job_id, runtime_env=runtime_env)
-            return str(submitted)
+        with self._answering():
+            return self._submit(f"funnel-clone-{secrets.token_hex(6)}", overrides, drain=drain, wheel=wheel)
 
     def follow(self, job_id: str, show: Callable[[str], None]) -> None:
         """Show the log line by line until the job has ended; the line of the pass's document is left out.
@@ -109,6 +107,12 @@ class JobServer:
     def stop_command(self, job_id: str) -> str:
         """The command line that stops a job."""
         return f"ray job stop --address {self.address} {job_id}"
+
+    def _submit(self, job_id: str, overrides: Sequence[str], *, drain: bool, wheel: str | None, **more: Any) -> str:
+        entrypoint = shlex.join([*ENTRYPOINT, *(["--drain"] if drain else []), *overrides])
+        with runtime_env_of(wheel) as runtime_env:
+            given = {"entrypoint": entrypoint, "submission_id": job_id, "runtime_env": runtime_env, **more}
+            return str(self._client.submit_job(**given))
 
     async def _tail(self, job_id: str, lines: "_Lines") -> None:
         while not await self._ended(job_id):
@@ -144,6 +148,13 @@ class JobServer:
                 f"Ray's job server ({KEY}={self.address}) cannot be used: {error}{on}. "
                 f"Another one is named with {KEY}=… or {VARIABLE}"
             ) from error
+
+
+class _Patient(JobSubmissionClient):
+    """Ray's client would wait for ever for a server that takes a request and then says nothing."""
+
+    def _do_request(self, *arguments: Any, **options: Any) -> Any:
+        return super()._do_request(*arguments, **{"timeout": ANSWER_S, **options})
 
 
 class _Lines:
@@ -191,7 +202,7 @@ def _document(line: str) -> dict[str, Any] | None:
 
 def _without_document(job_id: str, details: JobDetails, log: str) -> CloneError:
     code = details.driver_exit_code
-    if (code is not None and code >= NOT_RUN) or "No module named" in log:
+    if code in NOT_RUN or "No module named" in log:
         return CloneError(
             f"job {job_id}: the nodes cannot run `{shlex.join(ENTRYPOINT)}`: they need the wheel, "
             "in the Python that comes first on their PATH"
@@ -200,7 +211,8 @@ def _without_document(job_id: str, details: JobDetails, log: str) -> CloneError:
     return CloneError(f"job {job_id} ended as {ended} before its pass could report; the next pass goes on there")
 
 
-def _checked(address: str | None) -> str:
+def checked_address(address: str | None) -> str:
+    """An address that may be a job server's, without a slash at its end; raises ConfigError for any other."""
     if not address:
         raise ConfigError(KEY, f"is not set; set it on the command line ({KEY}=http://…:8265) or through {VARIABLE}")
     if not address.startswith(("http://", "https://")):
@@ -212,13 +224,16 @@ def _checked(address: str | None) -> str:
     return address.rstrip("/")
 
 
-def _probe(address: str) -> None:
-    """Ray's client has no timeout: an address that swallows packets would hold us for minutes."""
+def probe(address: str, within_s: float) -> None:
+    """Raise OSError where nothing listens at the address; behind a proxy nothing can be told.
+
+    Asked before Ray's client, which an address that swallows packets would hold for long.
+    """
     if getproxies():
         return
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    socket.create_connection((parts.hostname or "", port), PROBE_S).close()
+    socket.create_connection((parts.hostname or "", port), within_s).close()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from engine.settings import (
     RaySettings,
     S3Settings,
     ScanSettings,
+    ScheduleSettings,
     Settings,
     StepSettings,
 )
@@ -67,6 +68,14 @@ class Configuration:
     def scan(self) -> ScanSettings:
         """Which funnels a pass takes, alone."""
         return self._section("scan", ScanSettings)
+
+    def schedule(self) -> ScheduleSettings:
+        """When passes are submitted, alone."""
+        return self._section("schedule", ScheduleSettings)
+
+    def database(self) -> str:
+        """The database's name alone, of a server that need not be known here."""
+        return str(self.values["mongo"]["database"] or "")
 
     def steps(self) -> StepSettings:
         """The work on steps alone."""

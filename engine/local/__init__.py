@@ -7,6 +7,9 @@
     servers       both, started side by side
     keeper        a process that keeps all three after the command that wanted them
       state       where they are, for the commands that come after
+    stack         all three for ``up``, which is ended with them
+      ray_head    a Ray with dashboard and job server, as ``ray start --head`` makes it
+      gateway_secrets  of a folder, made once
     ray_cluster   a Ray of our own, behind a token
       reaper      the program that ends what a Ray leaves behind when we end
       launch      a server on its leash: started, waited for, ended; every failure is one sentence

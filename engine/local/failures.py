@@ -10,6 +10,8 @@ from pathlib import Path
 from engine.core.errors import ServiceUnreachable
 from engine.local.leash import CANNOT_RUN, NOT_FOUND
 
+SIGNALLED = 128
+"""A leash's exit status above it: the signal that ended the server, added."""
 TAIL_LINES = 6
 TAIL_LINE_LENGTH = 300
 TAIL_BYTES = 65_536
@@ -88,6 +90,12 @@ def ended(guide: Guide, status: int, program: Path, folder: Path, log: Path) -> 
         f"{guide.program} ended with status {status} before it was ready: "
         f"see its log, or give {guide.instead}{tail(log)}"
     )
+
+
+def gone(guide: Guide, status: int, log: Path) -> ServiceUnreachable:
+    """It was ready, and ended while it was needed."""
+    how = f"was ended by signal {status - 128}" if status > SIGNALLED else f"ended with status {status}"
+    return ServiceUnreachable(f"{guide.program} {how} while it was needed: see its log{tail(log)}")
 
 
 def tail(log: Path | None) -> str:

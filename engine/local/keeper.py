@@ -21,6 +21,7 @@ from engine.core.errors import ServiceUnreachable
 from engine.local import state
 from engine.local.failures import tail
 from engine.local.folders import private_folder
+from engine.local.gateway_secrets import gateway_secrets
 from engine.local.ray_cluster import CHECKOUT, embedded_ray
 from engine.local.servers import Servers, embedded_servers
 from engine.local.state import Kept
@@ -119,6 +120,7 @@ def main(folder: Path, tell: int, wanted: Mapping[str, Any]) -> None:
             with embedded_servers(folder) as servers, embedded_ray(ray, folder / "ray"):
                 # Only now: until then SIGTERM ends this process at once, and the leashes see to the rest.
                 signal.signal(signal.SIGTERM, _end)
+                gateway_secrets(folder)
                 state.write(folder, _kept(folder, servers, wanted["settings"]))
                 try:
                     answer.write("null\n")

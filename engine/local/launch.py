@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -35,6 +35,8 @@ class Command:
     folder: Path
     strays: tuple[Path, ...] = ()
     """What the server leaves behind outside of its folder."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the server is told beside its arguments; of the user's own environment it knows next to nothing."""
 
     @property
     def log_path(self) -> Path:
@@ -81,6 +83,26 @@ class Leashed:
             self.stop()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The server's process; the leash's own where the kernel does not tell its children."""
+        leash = self._process.pid
+        try:
+            children = Path(f"/proc/{leash}/task/{leash}/children").read_text("ascii").split()
+        except OSError:
+            children = []
+        return int(children[0]) if children else leash
+
+    def require(self) -> None:
+        """Do nothing while the server runs.
+
+        Raises:
+            ServiceUnreachable: It has ended, by itself or by somebody's hand.
+        """
+        status = self._process.poll()
+        if status is not None and self._hold >= 0:
+            raise failures.gone(self._command.guide, status, self._command.log_path)
+
     def stop(self) -> None:
         """End the server and wait until it is gone; safe to repeat, from any thread."""
         with self._stopping:
@@ -124,7 +146,7 @@ def _run_leash(command: Command, tether: int, lock: int) -> "subprocess.Popen[by
         return subprocess.Popen(
             [*leash, str(command.program), *command.arguments],
             cwd=command.folder,
-            env=_environment(command.folder),
+            env={**_environment(command.folder), **command.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -45,13 +45,11 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
         ServiceUnreachable: It cannot be started.
     """
     folder = private_folder(folder.absolute())
-    token = folder / "token"
-    if not token.is_file():
-        write_private(token, secrets.token_hex(32))
-    _forget_old_sessions(folder)
+    token = token_in(folder)
+    forget_old_sessions(folder)
     mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
-    short = _short_path(folder)
-    with _reaper(mark, short.parent), _environment({**_marked(mark), **_behind(token)}):
+    short = short_path(folder)
+    with reaper(mark, short.parent), _environment({**marked(mark), **behind(token)}):
         import ray  # noqa: PLC0415 - takes a second, and reads the environment
 
         if ray.is_initialized():
@@ -94,11 +92,11 @@ def _init(ray: Any, settings: RaySettings, folder: Path) -> None:
 
 
 @contextmanager
-def _reaper(mark: str, scratch: Path) -> Iterator[None]:
+def reaper(mark: str, scratch: Path) -> Iterator[None]:
     """End what is left of this Ray, and remove ``scratch``, after the block or when this process is gone."""
     tether, hold = os.pipe()
     try:
-        reaper = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-I", str(REAPER), str(tether), mark, str(scratch)],
             stdin=subprocess.DEVNULL,
             pass_fds=(tether,),
@@ -114,24 +112,34 @@ def _reaper(mark: str, scratch: Path) -> Iterator[None]:
         yield
     finally:
         os.close(hold)
-        reaper.wait()
+        process.wait()
 
 
 @contextmanager
 def token_of(token: Path) -> Iterator[None]:
     """For the length of the block this process, and those it starts, can join the Ray that ``token`` guards."""
-    with _environment(_behind(token)):
+    with _environment(behind(token)):
         yield
 
 
-def _marked(mark: str) -> Mapping[str, str | None]:
+def token_in(folder: Path) -> Path:
+    """The file with the token of the folder's Ray, made on the first start."""
+    token = folder / "token"
+    if not token.is_file():
+        write_private(token, secrets.token_hex(32))
+    return token
+
+
+def marked(mark: str) -> Mapping[str, str | None]:
+    """What puts the mark on every process of a Ray, for the reaper to know them by."""
     return {
         mark.partition("=")[0]: mark.partition("=")[2],
         "SPT_NOENV": "1",  # Ray's processes write their titles over their environment else, and so over the mark
     }
 
 
-def _behind(token: Path) -> Mapping[str, str | None]:
+def behind(token: Path) -> Mapping[str, str | None]:
+    """What puts a Ray, and whoever joins it, behind the token and on this machine alone; None: not to be set."""
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
@@ -176,7 +184,7 @@ def _read_again() -> None:
     raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _short_path(folder: Path) -> Path:
+def short_path(folder: Path) -> Path:
     """A short name for the folder: Ray's Unix sockets lie deep in it, and their address holds 107 bytes only."""
     shortest = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108 - mkdtemp makes a private folder in it
     link = Path(tempfile.mkdtemp(prefix="ray-", dir=shortest)) / "r"
@@ -184,7 +192,7 @@ def _short_path(folder: Path) -> Path:
     return link
 
 
-def _forget_old_sessions(folder: Path) -> None:
+def forget_old_sessions(folder: Path) -> None:
     """Keep the logs of the last sessions: a pass every five minutes would fill the disk with them."""
     sessions = sorted((path for path in folder.glob("session_2*") if path.is_dir()), key=lambda path: path.name)
     for session in sessions[:-SESSIONS_KEPT]:

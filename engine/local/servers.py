@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.local.launch import Leashed
 from engine.local.mongod import MongoServer, start_mongod
 from engine.local.seaweed import S3Server, start_s3
 
@@ -16,6 +17,8 @@ class Servers:
 
     mongo: MongoServer
     s3: S3Server
+    mongo_process: Leashed
+    s3_process: Leashed
 
 
 @contextmanager
@@ -32,5 +35,5 @@ def embedded_servers(folder: Path, *, bucket: str = "funnels", test_commands: bo
         for starting in (mongo, s3):
             if starting.exception() is None:
                 started.callback(starting.result().stop)
-        servers = Servers(mongo.result().server, s3.result().server)
+        servers = Servers(mongo.result().server, s3.result().server, mongo.result().process, s3.result().process)
         yield servers
