@@ -22,6 +22,7 @@ The data's way, in one direction::
 Around it:
 
 - ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects
+- ``cluster/metrics``  what is counted, by name; ``cluster/meter`` keeps it from pass to pass, for Prometheus
 - ``cluster/submit``  a pass as a Ray job: submitted, followed, read back; ``jobs/`` at the top is what Ray then runs
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store

@@ -198,6 +198,22 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How events are written: for people, or as one JSON object a line for what collects logs."""
+
+    format: Literal["text", "json"] = "text"
+
+    def __post_init__(self) -> None:
+        if self.format not in ("text", "json"):
+            raise ConfigError("log.format", "must be text or json")
+
+    @property
+    def json(self) -> bool:
+        """For machines."""
+        return self.format == "json"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process; hashable, so that clients are made once for equal ones."""
 
@@ -211,3 +227,4 @@ class Settings:
     funnels: FunnelSettings = field(default_factory=FunnelSettings)
     copy: CopySettings = field(default_factory=CopySettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    log: LogSettings = field(default_factory=LogSettings)
