@@ -24,6 +24,7 @@ Around it:
 
 - ``cluster/``       Ray: the driver that holds the window of steps, the tasks, the pool that copies objects; beside
                      the driver ``cluster/heartbeat`` keeps what is in work, ``cluster/lookout`` ends what was cancelled
+- ``cluster/metrics``  what is counted, by name; ``cluster/meter`` keeps it from pass to pass, for Prometheus
 - ``cluster/submit``  a pass as a Ray job: submitted, followed, read back; ``jobs/`` at the top is what Ray then runs
 - ``cluster/schedule``  such a job on every tick, one a tick however many schedulers; APScheduler is the clock
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values

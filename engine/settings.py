@@ -232,6 +232,22 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How events are written: for people, or as one JSON object a line for what collects logs."""
+
+    format: Literal["text", "json"] = "text"
+
+    def __post_init__(self) -> None:
+        if self.format not in ("text", "json"):
+            raise ConfigError("log.format", "must be text or json")
+
+    @property
+    def json(self) -> bool:
+        """For machines."""
+        return self.format == "json"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process; hashable, so that clients are made once for equal ones."""
 
@@ -246,3 +262,4 @@ class Settings:
     copy: CopySettings = field(default_factory=CopySettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    log: LogSettings = field(default_factory=LogSettings)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, TextIO, get_type_hints
 
 from engine.settings import Settings
 
@@ -63,6 +63,8 @@ class Event(StrEnum):
     """A page that was to be done again was edited meanwhile: it stays as it is."""
     TASK_FAILED = "task failed"
     """A layout, a step or an end came to nothing this time."""
+    TASK_ERROR = "task error"
+    """The same, told by the worker it happened in; with the traceback where the error is permanent."""
     WRITE_DELAYED = "write delayed"
     """An end could not be written yet; it is tried again."""
     CLAIM_LOST = "claim lost"
@@ -95,13 +97,18 @@ class Event(StrEnum):
     """The job server does not answer; told once, however long it lasts."""
     RAY_BACK = "ray back"
     """It answers again."""
+    PROGRESS = "progress"
+    """How far a pass is, now and then; told by the command, in place of its lines or bars for people."""
+    COMMAND_FAILED = "command failed"
+    """A command ended with an error, told in place of its sentence for people."""
 
 
 _LEVELS: Mapping[Event, int] = {
     Event.CLAIM_LOST: logging.DEBUG,
-    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
+    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED, Event.COMMAND_FAILED), logging.ERROR),
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
-    **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.TASK_FAILED), logging.WARNING),
+    **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED), logging.WARNING),
+    **dict.fromkeys((Event.TASK_FAILED, Event.TASK_ERROR), logging.WARNING),
     **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED), logging.WARNING),
 }
 """What is told above or below INFO."""
@@ -113,8 +120,10 @@ class Events:
     def __init__(self, name: str) -> None:
         self._log = logging.getLogger(name)
 
-    def emit(self, event: Event, *, level: int | None = None, **fields: Any) -> None:
+    def emit(self, event: Event, *, level: int | None = None, traceback: bool = False, **fields: Any) -> None:
         """Log an event with its fields; ``level`` where the event's own does not fit.
+
+        ``traceback``: of the exception that is being handled.
 
         Raises:
             TypeError: A field is or holds settings, and with them secrets.
@@ -122,7 +131,8 @@ class Events:
         for name, value in fields.items():
             _refuse_settings(name, value)
         own = _LEVELS.get(event, logging.INFO)
-        self._log.log(own if level is None else level, "%s", event, extra={"event": event, "fields": fields})
+        about = {"event": event, "fields": fields}
+        self._log.log(own if level is None else level, "%s", event, extra=about, exc_info=traceback)
 
 
 def events(name: str) -> Events:
@@ -136,13 +146,42 @@ emit = Events(ROOT).emit
 
 def configure(*, json: bool = False, level: int | str = logging.INFO) -> None:
     """Write this process's events to stderr, as JSON lines or for people. Safe to repeat: the last call holds."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(JsonLines() if json else PlainLines())
     log = logging.getLogger(ROOT)
     log.setLevel(level)
     log.handlers[:] = [handler]
     # What others set up on the root logger would tell each event a second time.
     log.propagate = False
+
+
+def as_json() -> bool:
+    """Whether this process's events are written for machines: then nothing else should stand on stderr."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger(ROOT).handlers)
+
+
+def bind(**fields: Any) -> None:
+    """What every JSON line of this process says from now on, unless an event says it itself; None says it no more.
+
+    It spares each event the pass's id. Lines for people go without: they stand in the log of one pass.
+    """
+    for name, value in fields.items():
+        _refuse_settings(name, value)
+    _bound.update(fields)
+
+
+_bound: dict[str, Any] = {}
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what is stderr when it writes: whoever exchanged it meanwhile gets the line."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 class PlainLines(logging.Formatter):
@@ -164,7 +203,8 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
         own = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name, **told}
-        return json.dumps({**own, **getattr(record, "fields", {}), **own}, default=str)
+        bound = {name: value for name, value in _bound.items() if value is not None}
+        return json.dumps({**own, **bound, **getattr(record, "fields", {}), **own}, default=str)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""What all progress on stderr has in common: bars on a terminal, a line every few seconds elsewhere."""
+"""What all progress on stderr has in common: bars on a terminal, a line or an event every few seconds elsewhere."""
 
 from time import monotonic
 from types import TracebackType
@@ -6,6 +6,9 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
+
+from engine import telemetry
+from engine.telemetry import Event
 
 LINE_EVERY_S = 5.0
 
@@ -16,7 +19,8 @@ class Bars:
     def __init__(self, console: Console, *columns: ProgressColumn, first_line_s: float = 0.0) -> None:
         """Nothing is drawn yet; ``first_line_s``: how long the first line is held back where there is no terminal."""
         self.console = console
-        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.drawn = console.is_terminal and not telemetry.as_json()
+        self.progress = Progress(*columns, console=console, transient=True, disable=not self.drawn)
         self._next_line = monotonic() + first_line_s
 
     def __enter__(self) -> Self:
@@ -34,4 +38,7 @@ class Bars:
         """Print a line, unless one was printed a moment ago; ``at_once``: even so."""
         if at_once or monotonic() >= self._next_line:
             self._next_line = monotonic() + LINE_EVERY_S
-            self.console.print(text, highlight=False)
+            if telemetry.as_json():
+                telemetry.emit(Event.PROGRESS, said=text)
+            else:
+                self.console.print(text, highlight=False)

@@ -1,6 +1,7 @@
 """What all commands share: their options, exit codes, and the one JSON document on stdout."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -8,8 +9,10 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from engine import telemetry
 from engine.cli.kept import filled_in
 from engine.configuration import Configuration, load, settings_help
+from engine.telemetry import Event
 
 EXIT_DONE = 0
 EXIT_PROBLEMS = 1
@@ -53,9 +56,13 @@ def _list_settings(context: click.Context, _parameter: click.Parameter, value: b
 def configured(overrides: tuple[str, ...], *, cfg: bool, given: Mapping[str, Any] | None = None) -> Configuration:
     """The configuration of a command; with ``--cfg`` it is printed instead, and the command ends.
 
-    Servers that were left running stand in for those that are not set, unless ``given`` names the servers.
+    Servers that were left running stand in for those that are not set, unless ``given`` names the servers. From here
+    on the process's events are written as ``log.format`` says; of those for people only what is wrong, since a command
+    tells the rest in its own words.
     """
     configuration = filled_in(load(overrides), overrides) if given is None else load(overrides, given=given)
+    as_json = configuration.log().json
+    telemetry.configure(json=as_json, level=logging.INFO if as_json else logging.WARNING)
     if cfg:
         click.echo(configuration.masked_yaml())
         raise click.exceptions.Exit(EXIT_DONE)
@@ -71,7 +78,9 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def print_error(message: str, code: int, *, as_json: bool, key: str | None = None, shown: bool = False) -> int:
     """Tell an error on stderr, and on stdout for machines; returns ``code``."""
-    if not shown:
+    if not shown and telemetry.as_json():
+        telemetry.emit(Event.COMMAND_FAILED, reason=message, exit_status=code)
+    elif not shown:
         click.echo(f"Error: {message}", err=True)
     if as_json:
         print_json({"error": message, **({"key": key} if key else {})})

@@ -91,5 +91,5 @@ class _Shown(Bars):
     def told(self, done: int, total: int, images: int) -> None:
         """Show how far it is."""
         self.progress.update(self._bar, completed=done, total=total, images=images)
-        if not self.console.is_terminal:
+        if not self.drawn:
             self.line(f"{done} of {total} pages, {images} images", at_once=done == total)

@@ -17,7 +17,7 @@ class PartProgress(Bars):
 
     def show(self, part: str, done: int, total: int) -> None:
         """Draw how far a part is."""
-        if not self.console.is_terminal:
+        if not self.drawn:
             self.line(f"{done} of {total} {part} checked")
             return
         if part not in self._bars:

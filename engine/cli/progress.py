@@ -24,7 +24,7 @@ class PassProgress(Bars):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw one snapshot."""
-        if not self.console.is_terminal:
+        if not self.drawn:
             self._line(snapshot)
             return
         in_hand = {funnel.funnel_id for funnel in snapshot.funnels}

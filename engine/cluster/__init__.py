@@ -4,6 +4,7 @@
 - ``pass_run``   the pass: takes funnels, keeps the window full, settles what comes back
 - ``in_hand``    a funnel of the pass, and what is left of it
 - ``tally``      the figures of a pass
+- ``metrics``    what Prometheus sees of passes; ``measures`` gathers it in their processes, ``meter`` keeps it
 - ``heartbeat``  the one thread that keeps lease, funnels and steps alive
 - ``tasks``      what runs in workers: lay out, clone a step, finish
 - ``copiers``    the S3-copy actors and the pool over them

@@ -10,6 +10,9 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from engine import telemetry
+from engine.cluster.copy_measures import CopyMeasures
+from engine.cluster.meter import ToMeter
+from engine.cluster.metrics import DATABASE
 from engine.cluster.tally import CopyCounts
 from engine.core.backpressure import Limit
 from engine.core.copying import actor_of
@@ -18,7 +21,7 @@ from engine.core.model import CopyOrder, CopyOutcome
 from engine.core.policy import backoff_s
 from engine.edges.s3 import JoiningCopier, ObjectCopier
 from engine.edges.s3.turns import LATE
-from engine.settings import CopySettings, S3Settings, Settings
+from engine.settings import CopySettings, LogSettings, S3Settings, Settings
 
 BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 2.0
@@ -35,10 +38,20 @@ class CopyActor:
     Its limit of requests in flight is its own share of the store: what one actor hears, another one soon hears, too.
     """
 
-    def __init__(self, settings: S3Settings, copy: CopySettings) -> None:
-        """Nothing is connected yet."""
-        telemetry.configure()
+    def __init__(
+        self,
+        settings: S3Settings,
+        copy: CopySettings,
+        log: LogSettings | None = None,
+        to_meter: ToMeter | None = None,
+        pass_id: str | None = None,
+        **labels: str,
+    ) -> None:
+        """Nothing is connected yet; ``labels`` go with what is measured."""
+        telemetry.configure(json=log is not None and log.json)
+        telemetry.bind(pass_id=pass_id)
         self._joining = JoiningCopier(ObjectCopier(settings, copy), Limit.full(copy.concurrency))
+        self._measures = CopyMeasures(self._joining, to_meter, labels)
         self._calls = 0
 
     async def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
@@ -48,6 +61,8 @@ class CopyActor:
         copies = [asyncio.wrap_future(self._joining.submit(order, ends_at)) for order in orders]
         if not copies:
             return []
+        self._measures.begin()
+        self._measures.time(copies)
         # `wait`, not `gather`: a batch that is cancelled must not cancel copies that others joined.
         done, pending = await asyncio.wait(copies, timeout=deadline_s, return_when=asyncio.FIRST_EXCEPTION)
         for copy in pending:
@@ -67,6 +82,10 @@ class CopyActor:
     async def issued(self) -> int:
         """Copies sent to S3 since this actor last started, each try counted."""
         return self._joining.issued()
+
+    async def last_word(self) -> None:
+        """Have what was measured recorded, or try to for a while: the actor may end then."""
+        await self._measures.last_word()
 
     async def counts(self) -> CopyCounts:
         """What this actor did since it last started."""
@@ -134,7 +153,9 @@ class ActorPoolCopier:
         return answers
 
 
-def start_copy_actors(settings: Settings, count: int) -> list[Any]:
+def start_copy_actors(
+    settings: Settings, count: int, to_meter: ToMeter | None = None, pass_id: str | None = None
+) -> list[Any]:
     """Start the pool; it ends with the process that owns it.
 
     A dead actor comes back by itself, with nothing remembered; its calls are not repeated by Ray but by
@@ -144,4 +165,5 @@ def start_copy_actors(settings: Settings, count: int) -> list[Any]:
     actor = remote(num_cpus=settings.ray.actor_cpus, max_restarts=-1, max_task_retries=0, scheduling_strategy="SPREAD")(
         CopyActor
     )
-    return [actor.remote(settings.s3, settings.copy) for _ in range(count)]
+    labels = {DATABASE: settings.mongo.database}
+    return [actor.remote(settings.s3, settings.copy, settings.log, to_meter, pass_id, **labels) for _ in range(count)]

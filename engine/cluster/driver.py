@@ -4,7 +4,7 @@ import os
 import socket
 from contextlib import suppress
 from hashlib import sha256
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +12,14 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from engine import telemetry
+from engine.cluster import metrics
 from engine.cluster.code_version import check_nodes, code_version
 from engine.cluster.heartbeat import Heartbeat
 from engine.cluster.launch import Launcher
 from engine.cluster.lookout import Lookout
+from engine.cluster.measures import Measures
+from engine.cluster.meter import ToMeter, start_meter
+from engine.cluster.metrics import DATABASE
 from engine.cluster.pass_run import PassRun
 from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
 from engine.cluster.tally import Tally
@@ -39,6 +43,8 @@ class Driver:
         self._drain = drain
         self._pass: PassRun | None = None
         self._stopping = False
+        self._to_meter: ToMeter | None = None
+        self._measures = Measures()
 
     def run(self) -> PassReport:
         """Run the pass.
@@ -47,10 +53,20 @@ class Driver:
             CloneError: MongoDB is away or refuses.
             OtherCode: A node of the cluster runs another version of the engine; nothing is claimed.
         """
-        telemetry.configure()
         settings = self._settings
-        store = store_for(settings.mongo)
+        telemetry.configure(json=settings.log.json)
+        self._to_meter = start_meter(NAMESPACE)
+        self._measures = Measures(self._to_meter, {DATABASE: settings.mongo.database})
+        try:
+            return self._take_lease(store_for(settings.mongo))
+        finally:
+            if self._to_meter is not None:
+                self._to_meter.last_word(self._measures)
+
+    def _take_lease(self, store: Store) -> PassReport:
+        settings = self._settings
         pass_id, owner = uuid4().hex, f"{socket.gethostname()} pid {os.getpid()}"
+        telemetry.bind(pass_id=pass_id)
         indexes.ensure(store, indexes.OWN)
         missing = tuple(f"{i.collection}.{i.name}" for i in indexes.missing(store, indexes.SHARED))
         for name in missing:
@@ -58,8 +74,10 @@ class Driver:
         lease = leases.acquire(store, pass_id, owner, settings.lease.ttl_seconds)
         if isinstance(lease, leases.Holder):
             emit(Event.LEASE_REFUSED, owner=lease.owner)
+            self._measures.count(metrics.PASSES, outcome="refused")
             return PassReport("refused", refused=f"another pass runs: {lease.owner}", missing_indexes=missing)
-        emit(Event.LEASE_ACQUIRED, pass_id=pass_id, owner=owner)
+        emit(Event.LEASE_ACQUIRED, pass_id=pass_id, owner=owner, taken_from=lease.taken_from)
+        self._measures.count(metrics.LEASE_TAKEOVERS, int(lease.taken_from is not None))
         passes.begin(store, pass_id, owner, drain=self._drain, code=code_version())
         self._check_nodes(store, pass_id)
         state, figures = self._run_pass(store, pass_id, lease)
@@ -70,6 +88,7 @@ class Driver:
             check_nodes(code_version())
         except OtherCode as error:
             emit(Event.CODE_DIFFERS, pass_id=pass_id, reason=str(error))
+            self._measures.count(metrics.PASSES, outcome="refused")
             figures = Tally().as_document()
             self._close(store, pass_id, "refused", {**figures, "problems": [str(error)]})
             raise
@@ -77,11 +96,14 @@ class Driver:
     def _run_pass(self, store: Store, pass_id: str, lease: leases.Lease) -> tuple[str, dict[str, Any]]:
         heartbeat = Heartbeat(store, self._settings, pass_id)
         heartbeat.start()
-        launcher = Launcher(self._settings)
+        launcher = Launcher(self._settings, pass_id, self._to_meter)
         lookout = Lookout(store, heartbeat, launcher.cancel)
         run = PassRun(store, self._settings, launcher, heartbeat, pass_id, drain=self._drain)
         self._pass = run
         run.stopping = self._stopping
+        run.state.measures = self._measures
+        self._measures.show(metrics.LEASE_HELD, 1)
+        self._measures.show(metrics.PASS_STARTED_AT, time())
         emit(Event.PASS_STARTED, pass_id=pass_id, drain=self._drain)
         state = "broken"
         try:
@@ -91,10 +113,19 @@ class Driver:
             lookout.stop()
             heartbeat.stop()
             run.state.tally.see_actors(launcher.copies_counted())
+            launcher.last_words()
             launcher.stop()
             figures = run.state.tally.as_document()
+            self._measure_end(state, run.state.tally.seconds)
             self._close(store, pass_id, state, figures)
         return state, figures
+
+    def _measure_end(self, state: str, seconds: float) -> None:
+        self._measures.count(metrics.PASSES, outcome=state)
+        self._measures.observe(metrics.PASS_SECONDS, seconds)
+        self._measures.show(metrics.PASS_ENDED_AT, time())
+        for shown in (metrics.LEASE_HELD, metrics.FUNNELS_IN_HAND, metrics.TASKS_RUNNING):
+            self._measures.show(shown, 0)
 
     def _close(self, store: Store, pass_id: str, state: str, figures: dict[str, Any]) -> None:
         """The record before the lease: the next pass must not begin before this one is written down."""

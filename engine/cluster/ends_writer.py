@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from engine.cluster import metrics
 from engine.cluster.in_hand import FunnelInHand
 from engine.cluster.pass_state import PassState
 from engine.core.errors import ClaimLost, CloneError, TransientError
@@ -27,6 +28,7 @@ class EndsWriter:
         def write() -> None:
             complete.park(self._store, funnel.claim, reason)
             self._state.tally.failed += 1
+            self._state.measures.count(metrics.FUNNELS, outcome="failed")
             self._state.tally.add_problem(f"funnel {funnel.claim.funnel_id} failed: {reason}")
             emit(Event.FUNNEL_FAILED, funnel_id=funnel.claim.funnel_id, reason=reason)
 
@@ -38,6 +40,7 @@ class EndsWriter:
         def write() -> None:
             ends.wait(self._store, funnel.claim, delay_s, reason, counts=counts)
             self._state.tally.waiting += 1
+            self._state.measures.count(metrics.FUNNELS, outcome="waiting")
             if counts:
                 self._state.tally.add_problem(f"funnel {funnel.claim.funnel_id} waits for its next attempt: {reason}")
             emit(Event.FUNNEL_WAITS, funnel_id=funnel.claim.funnel_id, reason=reason, seconds=round(delay_s, 1))
@@ -52,6 +55,7 @@ class EndsWriter:
             complete.end_source_gone(self._store, claim)
             self._state.tally.failed += 1
             self._state.tally.source_deleted += 1
+            self._state.measures.count(metrics.FUNNELS, outcome="source deleted")
             self._state.tally.add_problem(f"funnel {claim.funnel_id}: its original {claim.original_id} is gone")
             emit(Event.SOURCE_DELETED, funnel_id=claim.funnel_id, original_id=claim.original_id)
 

@@ -9,11 +9,14 @@ from ray.exceptions import RayError
 from engine.cluster import tasks
 from engine.cluster.code_version import code_version
 from engine.cluster.copiers import start_copy_actors
+from engine.cluster.meter import ToMeter
 from engine.cluster.tally import CopyCounts
 from engine.core.model import Claim, StepWork
 from engine.settings import Settings
 
 COUNT_TIMEOUT_S = 10.0
+# The lease is still held, and no longer renewed.
+LAST_WORDS_S = 5.0
 
 Ref = Any
 
@@ -28,10 +31,11 @@ class Launcher:
     command line, which the dashboard would show (ADR 8).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pass_id: str, to_meter: ToMeter | None) -> None:
         """Start the copy actors; they come up beside the first layouts."""
-        self.copy_actors = tuple(start_copy_actors(settings, settings.copy.actors))
-        self._shared: tasks.SharedRef = (code_version(), ray.put(tasks.Shared(settings, self.copy_actors)))
+        self.copy_actors = tuple(start_copy_actors(settings, settings.copy.actors, to_meter, pass_id))
+        shared = tasks.Shared(settings, self.copy_actors, pass_id)
+        self._shared: tasks.SharedRef = (code_version(), ray.put(shared))
         small = {"num_cpus": settings.ray.task_cpus, "max_retries": 0}
         self._layout = _remote(**small, num_returns=2)(tasks.lay_out_funnel)
         self._step = _remote(**small)(tasks.clone_one_step)
@@ -68,6 +72,11 @@ class Launcher:
             with suppress(RayError):
                 counts.append(ray.get(answer))
         return counts
+
+    def last_words(self) -> None:
+        """Let the copy actors have recorded what they measured: they may end then."""
+        words = [actor.last_word.remote() for actor in self.copy_actors]
+        ray.wait(words, num_returns=len(words), timeout=LAST_WORDS_S)
 
     def stop(self) -> None:
         """End the copy actors."""

@@ -8,7 +8,6 @@ from time import monotonic, perf_counter, sleep
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 
 from engine.cluster.ends_writer import EndsWriter
 from engine.cluster.heartbeat import Heartbeat, Pulse
@@ -202,7 +201,7 @@ class PassRun:
     def _result(ref: Any) -> object:
         try:
             return ray.get(ref)
-        except RayError as error:
+        except ray.exceptions.RayError as error:
             # The worker or its node died, or the deadline's cancel came through: it counts as a try.
             return TaskError("retry", f"its worker ended: {type(error).__name__}")
 
@@ -242,7 +241,7 @@ class PassRun:
         return "stopped"
 
     def _beat(self) -> None:
-        """Put down what is in work, whole, for the heartbeat to read."""
+        """Put down what is in work, whole, for the heartbeat to read, and tell the meter of it."""
         funnels = [funnel for funnel in self.state.in_hand.values() if funnel.phase != "ending"]
         self._heartbeat.pulse = Pulse(
             claims=tuple(funnel.claim for funnel in funnels),
@@ -250,3 +249,4 @@ class PassRun:
             tasks=tuple((running.funnel.scope, ref) for ref, running in self.state.running.items()),
             progress=tuple((f.claim, f.progress()) for f in funnels if f.phase in ("steps", "finish")),
         )
+        self.state.show_hands()

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.cluster import metrics
 from engine.cluster.in_hand import FunnelInHand
 from engine.cluster.launch import Launcher
+from engine.cluster.measures import Measures
 from engine.cluster.tally import Tally
 from engine.core.model import StepWork
 from engine.core.window import Window
@@ -36,6 +38,7 @@ class PassState:
     window: Window[str, StepWork | None]
     """Work by funnel: a step, or None for the funnel's end."""
     tally: Tally = field(default_factory=Tally)
+    measures: Measures = field(default_factory=Measures)
     in_hand: dict[str, FunnelInHand] = field(default_factory=dict)
     """Scope -> funnel."""
     running: dict[Any, Running] = field(default_factory=dict)
@@ -55,6 +58,7 @@ class PassState:
         """Somebody else holds the funnel: stop quietly, write nothing."""
         funnel.lost = True
         self.tally.lost += 1
+        self.measures.count(metrics.FUNNELS, outcome="lost")
         emit(Event.CLAIM_LOST, funnel_id=funnel.claim.funnel_id, epoch=funnel.claim.epoch)
         for ref, running in self.running.items():
             if running.funnel is funnel:
@@ -64,3 +68,9 @@ class PassState:
     def at_work(self, funnel: FunnelInHand) -> bool:
         """Whether any of the funnel's work is queued or in flight."""
         return bool(self.window.waiting(funnel.scope)) or any(r.funnel is funnel for r in self.running.values())
+
+    def show_hands(self) -> None:
+        """Tell the meter how much is in hand and at work, now and then."""
+        self.measures.show(metrics.FUNNELS_IN_HAND, len(self.in_hand))
+        self.measures.show(metrics.TASKS_RUNNING, len(self.running))
+        self.measures.send_due()

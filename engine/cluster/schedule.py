@@ -156,9 +156,8 @@ class Schedule:
 
     def _submit(self, tick: datetime, job_id: str) -> None:
         work = self._work
-        ours = self._ask(
-            lambda jobs: jobs.submit_tick(job_id, work.overrides, drain=work.settings.drain, wheel=work.wheel)
-        )
+        drain, wheel = work.settings.drain, work.wheel
+        ours = self._ask(lambda jobs: jobs.submit_tick(job_id, work.overrides, drain=drain, wheel=wheel))
         self._following = job_id
         self._count("submitted" if ours else "found")
         self._tell(Event.TICK_SUBMITTED if ours else Event.TICK_FOUND, tick=tick.isoformat(), job_id=job_id)

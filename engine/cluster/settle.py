@@ -3,6 +3,7 @@
 import random
 from time import monotonic
 
+from engine.cluster import metrics
 from engine.cluster.ends_writer import EndsWriter
 from engine.cluster.in_hand import FunnelInHand
 from engine.cluster.pass_state import PassState, Running
@@ -61,8 +62,9 @@ class Settler:
 
     def _step_done(self, funnel: FunnelInHand, result: StepResult) -> None:
         funnel.steps_done += 1
-        self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
+        self._copied(funnel, result)
         self._state.tally.add_step(result)
+        self._measure(result)
         about = {"funnel_id": funnel.claim.funnel_id, "step_id": result.step_id}
         for event, count in (
             (Event.IMAGES_DONE, len(result.images_done)),
@@ -82,13 +84,30 @@ class Settler:
             funnel.spent = "steps are left that are neither done nor planned"
             self._give_up(funnel)
             return
-        self._state.tally.add_copies(funnel.see_images(result.images_done, result.copied))
+        self._copied(funnel, result)
         self._state.tally.add_finish(funnel.claim.funnel_id, result)
+        outcome = "completed with errors" if result.errors else "completed"
+        self._state.measures.count(metrics.FUNNELS, outcome=outcome)
         emit(Event.FUNNEL_COMPLETED, funnel_id=funnel.claim.funnel_id, errors=len(result.errors))
         self._state.drop(funnel)
 
+    def _copied(self, funnel: FunnelInHand, result: StepResult | FinishResult) -> None:
+        sizes = funnel.see_images(result.images_done, result.copied)
+        self._state.tally.add_copies(sizes)
+        self._state.measures.count(metrics.IMAGES, len(sizes))
+        self._state.measures.count(metrics.BYTES, sum(sizes))
+
+    def _measure(self, result: StepResult) -> None:
+        measures = self._state.measures
+        measures.count(metrics.STEPS, outcome="kept" if result.kept else "done")
+        measures.count(metrics.FORMS, result.forms)
+        measures.observe(metrics.STEP_SECONDS, sum(result.seconds.values()))
+        for stage, seconds in result.seconds.items():
+            measures.observe(metrics.STAGE_SECONDS, seconds, stage=stage)
+
     def _failed(self, running: Running, error: TaskError) -> None:
         funnel, reason = running.funnel, error.reason
+        self._state.measures.count(metrics.TASKS_FAILED, task=running.kind, decision=error.decision)
         emit(
             Event.TASK_FAILED,
             funnel_id=funnel.claim.funnel_id,
@@ -115,6 +134,7 @@ class Settler:
 
     def _again(self, running: Running, delay_s: float) -> None:
         self._state.tally.retries += 1
+        self._state.measures.count(metrics.RETRIES)
         emit(
             Event.STEP_REQUEUED, funnel_id=running.funnel.claim.funnel_id, task=running.name, seconds=round(delay_s, 1)
         )

@@ -5,7 +5,6 @@ is fetched once a worker, not once a step: it travels as a reference inside a li
 front of it stands which code the pass runs: compared before anything is read that another version may have written.
 """
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import ray
 
+from engine import telemetry
 from engine.cluster.code_version import check_code
 from engine.cluster.copiers import ActorPoolCopier
 from engine.core.errors import CloneError, PlanOutdated
@@ -33,13 +33,14 @@ from engine.flow.context import FunnelContext
 from engine.flow.layout import lay_out
 from engine.flow.step import clone_step
 from engine.settings import Settings
+from engine.telemetry import Event
 from engine.wiring import store_for
 
 Value = TypeVar("Value")
 Ref = Any
 """A Ray ObjectRef."""
 
-_log = logging.getLogger("funnel_clone.tasks")
+_events = telemetry.events("engine.tasks")
 
 # Plans that a worker keeps: more than the funnels that a pass has in hand.
 _KEPT = 32
@@ -52,6 +53,7 @@ class Shared:
 
     settings: Settings
     copy_actors: tuple[Any, ...]
+    pass_id: str
 
 
 SharedRef = tuple[str, Ref]
@@ -102,18 +104,19 @@ def lay_out_funnel(shared: SharedRef, claim: Claim) -> tuple[LayoutSummary | Tas
             plan,
         )
 
-    done = _by_value(f"layout of funnel {claim.funnel_id}", work)
+    done = _by_value(f"layout of funnel {claim.funnel_id}", work, funnel_id=claim.funnel_id)
     return (done, None) if isinstance(done, TaskError) else done
 
 
 def clone_one_step(shared: SharedRef, plan: list[Ref], work: StepWork) -> StepResult | TaskError:
     """Clone one step."""
-    return _by_value(f"step {work.step_id}", lambda: clone_step(work, _context(shared, plan[0])))
+    return _by_value(f"step {work.step_id}", lambda: clone_step(work, _context(shared, plan[0])), step_id=work.step_id)
 
 
 def finish_one_funnel(shared: SharedRef, plan: list[Ref], funnel_id: Any) -> FinishResult | TaskError:
     """Copy what no page shows, complete, tell users."""
-    return _by_value(f"end of funnel {funnel_id}", lambda: finish_funnel(_context(shared, plan[0])))
+    what = f"end of funnel {funnel_id}"
+    return _by_value(what, lambda: finish_funnel(_context(shared, plan[0])), funnel_id=funnel_id)
 
 
 def _context(shared: SharedRef, plan: Ref) -> FunnelContext:
@@ -126,22 +129,23 @@ def _context(shared: SharedRef, plan: Ref) -> FunnelContext:
         _keep(key, FunnelContext.of(funnel_plan, store_for(pass_.settings.mongo), copier, deadline_s))
     _kept.move_to_end(key)
     context: FunnelContext = _kept[key]
+    telemetry.bind(funnel_id=context.plan.claim.funnel_id)
     return context
 
 
 def _shared(shared: SharedRef) -> Shared:
+    """What the pass shares; when it is first seen, this worker's events become its own."""
     code, ref = shared
     check_code(code)
-    pass_: Shared = _once(ref)
-    return pass_
-
-
-def _once(ref: Ref) -> Any:
     key = ref.hex()
     if key not in _kept:
-        _keep(key, _fetch(ref))
+        pass_: Shared = _fetch(ref)
+        telemetry.configure(json=pass_.settings.log.json)
+        telemetry.bind(pass_id=pass_.pass_id)
+        _keep(key, pass_)
     _kept.move_to_end(key)
-    return _kept[key]
+    known: Shared = _kept[key]
+    return known
 
 
 def _fetch(ref: Ref) -> Any:
@@ -154,7 +158,9 @@ def _keep(key: str, value: Any) -> None:
         _kept.popitem(last=False)
 
 
-def _by_value(what: str, work: Callable[[], Value]) -> Value | TaskError:
+def _by_value(what: str, work: Callable[[], Value], *, funnel_id: Any = None, step_id: Any = None) -> Value | TaskError:
+    # A worker does one task at a time: whatever is told meanwhile is about these.
+    telemetry.bind(funnel_id=funnel_id, step_id=step_id)
     try:
         return work()
     except PlanOutdated as error:
@@ -162,7 +168,8 @@ def _by_value(what: str, work: Callable[[], Value]) -> Value | TaskError:
     except Exception as error:  # noqa: BLE001 - policy says what each means; none may end the worker
         decision = decide(error)
         if decision is not Decision.DROP:
-            _log.warning("%s: %s: %s", what, type(error).__name__, error, exc_info=decision is Decision.FAIL)
+            said, broken = f"{type(error).__name__}: {error}", decision is Decision.FAIL
+            _events.emit(Event.TASK_ERROR, task=what, reason=said, traceback=broken)
         # Of an error that is none of ours, the log has the details: its text is for nobody's users.
         reason = str(error) if isinstance(error, CloneError) else f"{what}: {type(error).__name__}"
         return TaskError(decision.value, reason)

@@ -12,6 +12,7 @@ from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
 from engine.settings import (
     LocalSettings,
+    LogSettings,
     MongoSettings,
     RaySettings,
     S3Settings,
@@ -64,6 +65,10 @@ class Configuration:
     def local(self) -> LocalSettings:
         """The embedded servers' folder alone."""
         return self._section("local", LocalSettings)
+
+    def log(self) -> LogSettings:
+        """How events are written, alone."""
+        return self._section("log", LogSettings)
 
     def scan(self) -> ScanSettings:
         """Which funnels a pass takes, alone."""

@@ -107,7 +107,7 @@ def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders
 def test_what_the_living_actors_counted_is_told_although_one_is_gone(
     ray_cluster: Any, settings: Settings, orders: list[CopyOrder]
 ) -> None:
-    launcher = Launcher(replace(settings, copy=replace(settings.copy, actors=2)))
+    launcher = Launcher(replace(settings, copy=replace(settings.copy, actors=2)), "a pass", None)
     actors = launcher.copy_actors
     try:
         ActorPoolCopier(actors).copy(orders, DEADLINE_S)

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "RAY_ADDRESS": "ray.address",
     "RAY_API_SERVER_ADDRESS": "ray.job_address",
     "PREVIEW_DOMAIN": "chat.preview_domain",
+    "FUNNEL_CLONE_LOG_FORMAT": "log.format",
 }
 GIVEN = {
     "mongo.uri": "mongodb://h",

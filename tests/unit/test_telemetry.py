@@ -1,7 +1,9 @@
 """Events: their names, the two formats, one handler, no settings."""
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -78,6 +80,48 @@ def test_b23_an_event_is_one_json_line(capsys: pytest.CaptureFixture[str]) -> No
         "reason": "ä\n\u2028",
         "odd": "x",
     }
+
+
+def test_b23_what_is_bound_goes_with_every_json_line_until_it_is_unbound(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure(json=True)
+    telemetry.bind(pass_id="p", step_id=1)
+    emit(Event.STEP_DONE, step_id=2)
+    telemetry.bind(step_id=None)
+    logging.getLogger("funnel_clone.tasks").warning("odd")
+    telemetry.bind(pass_id=None)
+    emit(Event.LAID_OUT)
+    told = [json.loads(line) for line in lines(capsys)]
+    assert [(line.get("pass_id"), line.get("step_id")) for line in told] == [("p", 2), ("p", None), (None, None)]
+
+
+def test_bound_settings_are_refused_as_told_ones_are() -> None:
+    with pytest.raises(TypeError, match="settings hold secrets"):
+        telemetry.bind(all_of_it=SETTINGS)
+
+
+def test_an_event_is_written_to_what_is_stderr_then(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure()
+    before, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        emit(Event.LAID_OUT)
+        told = sys.stderr.getvalue()
+    finally:
+        sys.stderr = before
+    assert told.endswith("laid out\n")
+    assert lines(capsys) == []
+
+
+def test_an_event_has_a_traceback_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure(json=True)
+    try:
+        int("broken")
+    except ValueError:
+        emit(Event.TASK_ERROR, traceback=True, step_id=7)
+        emit(Event.TASK_ERROR, step_id=8)
+    broken, ours = (json.loads(line) for line in lines(capsys))
+    assert (broken["event"], broken["step_id"]) == ("task error", 7)
+    assert "ValueError: invalid literal" in broken["traceback"]
+    assert "traceback" not in ours
 
 
 def test_no_field_takes_the_place_of_the_event(capsys: pytest.CaptureFixture[str]) -> None:

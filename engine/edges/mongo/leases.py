@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ class Lease:
 
     pass_id: str
     turn: Turn | None
+    taken_from: str | None = field(default=None, compare=False)
+    """Who held it and let it run out: a pass that died, or that hung for longer than it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,20 @@ def acquire(store: Store, pass_id: str, owner: str, ttl_s: float) -> Lease | Hol
     """
     free = {"_id": PASS_LEASE, "$or": [{"pass": pass_id}, {"$expr": {"$lte": ["$expires_at", "$$NOW"]}}]}
     mine = {"pass": pass_id, "owner": {"$literal": owner}, "renewed_at": "$$NOW", "expires_at": _expiry(ttl_s)}
+    # Only its holder says that it was given back; one of an older version, which never said so, counts as given back.
+    ran_out: dict[str, Any] = {"$and": [{"$eq": ["$given_back", False]}, {"$ne": ["$pass", pass_id]}]}
+    told = {"given_back": False, "taken_from": {"$cond": [ran_out, "$owner", None]}}
     with translated("lease of the pass"):
         with suppress(DuplicateKeyError):  # two first passes at once: the other has made it
             store.leases.update_one({"_id": PASS_LEASE}, {"$setOnInsert": {"expires_at": _LONG_AGO}}, upsert=True)
             crash_points.reached("lease.made")
-        lease = store.leases.find_one_and_update(free, [{"$set": mine}], return_document=ReturnDocument.AFTER)
+        lease = store.leases.find_one_and_update(free, [{"$set": mine | told}], return_document=ReturnDocument.AFTER)
         if lease is None:
             holder = store.leases.find_one({"_id": PASS_LEASE}) or {}
             return Holder(str(holder.get("pass", "")), str(holder.get("owner", "unknown")))
     crash_points.reached("lease.acquired")
-    return Lease(pass_id, Turn(lease["last_account"]) if "last_account" in lease else None)
+    turn = Turn(lease["last_account"]) if "last_account" in lease else None
+    return Lease(pass_id, turn, lease["taken_from"])
 
 
 def renew(store: Store, pass_id: str, ttl_s: float) -> bool:
@@ -78,7 +84,8 @@ def remember_turn(store: Store, pass_id: str, turn: Turn) -> None:
 def release(store: Store, pass_id: str) -> None:
     """Let the next pass begin at once. Safe to repeat; a lease that another holds stays."""
     with translated("lease of the pass"):
-        store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, [{"$set": {"expires_at": "$$NOW"}}])
+        given_back = {"expires_at": "$$NOW", "given_back": True}
+        store.leases.update_one({"_id": PASS_LEASE, "pass": pass_id}, [{"$set": given_back}])
     crash_points.reached("lease.released")
 
 
