@@ -236,8 +236,6 @@ class PassRun:
             if funnel.phase != "ending":
                 self._ends.wait(funnel, "the pass was stopped", 0.0, counts=False)
         self._ends.write()
-        if self.state.unfit:
-            self.state.tally.add_problem(self.state.unfit)
         return "stopped"
 
     def _beat(self) -> None:

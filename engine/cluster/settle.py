@@ -119,6 +119,8 @@ class Settler:
             self._state.lose(funnel)
             return
         if error.decision == "stop":
+            if self._state.unfit is None:
+                self._state.tally.add_problem(reason)
             self._state.unfit = reason
             return
         if error.decision == "replan" and funnel.replans < self._settings.steps.attempts:

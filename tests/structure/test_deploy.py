@@ -28,7 +28,7 @@ KUBERNETES = "1.34"
 OF_OTHERS = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
 OF_OTHERS |= {"HOME", "PATH"}
 # Named by the contract's table of keys, or by the scheduler's issue, and not all of them settings yet.
-PROMISED = {"schedule.host", "schedule.port", "gateway.host", "gateway.port", "schedule.enabled"}
+PROMISED = {"gateway.host", "gateway.port"}
 
 # Of kinds that come with an operator Kubernetes has no schema. Of KubeRay's none is to be had from a package: these are
 # the fields that we use, as ray-operator/apis/ray/v1 has them. Their pods are checked as pods.

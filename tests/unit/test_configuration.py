@@ -167,7 +167,7 @@ def test_an_installed_engine_has_its_files_within(tmp_path: Path, monkeypatch: p
 # Environment
 
 
-@pytest.mark.parametrize(("variable", "key"), ENVIRONMENT.items())
+@pytest.mark.parametrize(("variable", "key"), [of for of in ENVIRONMENT.items() if of[1] != "log.format"])
 def test_a_variable_sets_its_key(monkeypatch: pytest.MonkeyPatch, variable: str, key: str) -> None:
     monkeypatch.setenv(variable, "mongodb://from ${the},environment")
     assert value_of(load([]), key) == "mongodb://from ${the},environment"
@@ -441,3 +441,12 @@ def test_a_hydra_that_runs_around_it_goes_on() -> None:
 def test_hydra_is_imported_when_something_is_loaded() -> None:
     code = "import sys, engine.configuration; sys.exit(bool({'hydra', 'omegaconf'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, check=False).returncode == 0
+
+
+def test_a_variable_that_takes_one_of_a_few_words_sets_its_key_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNNEL_CLONE_LOG_FORMAT", "json")
+    assert value_of(load([]), "log.format") == "json"
+    assert value_of(load(["log.format=text"]), "log.format") == "text"
+    monkeypatch.setenv("FUNNEL_CLONE_LOG_FORMAT", "yaml")
+    with pytest.raises(ConfigError, match=r"log\.format"):
+        load([])
