@@ -76,7 +76,8 @@ def test_a_node_of_other_code_that_joins_in_the_middle_ends_the_pass_and_the_nex
     work.door.is_open.clear()
     running = work.begin_pass(nodes, "steps.concurrency=13")
     work.wait_for_pages_in_work(running, 12)
-    nodes.remove(nodes.nodes[0])  # its pages go to the one that comes
+    # Its pages go to the one that comes.
+    nodes.remove(next(node for node in nodes.nodes if node.runs(STEP) and not node.runs("Driver")))
     odd = nodes.add_node(**other_code)
     status, report = work.end_of(running)
     assert (status, report["state"]) == (1, "stopped"), report
