@@ -3,19 +3,29 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.cluster.code_version import code_version
+from engine.cluster.heartbeat import Heartbeat
+from engine.cluster.launch import Launcher
+from engine.cluster.pass_run import PassRun
+from engine.cluster.session import run_pass
+from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
 from tests.cluster_work import STEP, Work, two_clones
 from tests.faulty_door import Door
+from tests.funnels import build_funnel, request_clone
+from tests.invariants import assert_sound
 from tests.nodes import CHECKOUT, Cluster, cluster
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 WRONG_CONFIGURATION = 2
+PASS = "this pass"
+SMALL: dict[str, Any] = {"steps": 2, "images": 2, "image_bytes": 600, "html_bytes": 2_500, "components_bytes": 2_500}
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +80,24 @@ def test_a_pass_is_refused_where_a_node_has_other_code(work: Work, nodes: Cluste
         nodes.remove(odd)
 
 
-def test_a_node_of_other_code_that_joins_in_the_middle_ends_the_pass_and_the_next_one_goes_on(
-    work: Work, nodes: Cluster, other_code: dict[str, str]
+def test_a_worker_of_other_code_ends_the_pass_counts_no_attempt_and_the_next_pass_goes_on(
+    ray_cluster: None, settings: Settings, store: Store, database: Any, s3: Any, bucket: str
 ) -> None:
-    work.door.is_open.clear()
-    running = work.begin_pass(nodes, "steps.concurrency=13")
-    work.wait_for_pages_in_work(running, 12)
-    # Its pages go to the one that comes.
-    nodes.remove(next(node for node in nodes.nodes if node.runs(STEP) and not node.runs("Driver")))
-    odd = nodes.add_node(**other_code)
-    status, report = work.end_of(running)
-    assert (status, report["state"]) == (1, "stopped"), report
-    assert any("other code" in problem for problem in report["problems"]), report["problems"]
-    work.door.is_open.set()
-    nodes.remove(odd)
-    work.wait_for_lease()
-    status, report = work.end_of(work.begin_pass(nodes))
-    assert (status, report["completed"]) == (0, 2), report
-    work.judge()
+    clone_id = request_clone(database, build_funnel(database, s3, bucket, **SMALL))
+    assert isinstance(leases.acquire(store, PASS, "a test", 60), leases.Lease)
+    launcher = Launcher(settings, PASS, None)
+    launcher._shared = ("0.0.0+000000000000", launcher._shared[1])  # as a node that joined in the middle sees it
+    run = PassRun(store, settings, launcher, Heartbeat(store, settings, PASS), PASS, drain=True)
+    try:
+        assert run.run(None) == "stopped"
+    finally:
+        launcher.stop()
+    (problem,) = run.state.tally.problems
+    assert "0.0.0+000000000000" in problem
+    assert code_version() in problem
+    given_back = database["funnels"].find_one({"_id": clone_id})
+    assert (given_back["pending"], given_back["in_progress"], given_back["clone"]["attempts"]) == (True, False, 0)
+    leases.release(store, PASS)
+    report = run_pass(settings, drain=True, show=lambda _: None)
+    assert (report.state, report.figures["completed"]) == ("done", 1)
+    assert_sound(database, s3, clone_id, None)
