@@ -40,8 +40,8 @@ Around it:
 - ``crash_points``   a name behind every effect of a pass, for the fault kit to strike at; off unless asked for
 - ``cli/``           the command ``funnel-clone``
 
-Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry > settings >
-crash_points > core.
+Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry >
+settings > crash_points > core.
 
 Truth lies in MongoDB alone. Ray executes, S3 stores; a cluster, a driver or a worker can be thrown away at any time,
 and the next pass goes on where the documents say that it stood. docs/state_machine.md names every state and arrow,

@@ -19,7 +19,7 @@ import requests
 from engine.gateway.serving import Gateway, Needs, Uvicorn, listening_on, prepared, uvicorn_config
 from engine.settings import GatewaySettings, Settings
 
-SECRET = "a secret of the tests, of more than 32 bytes"
+SECRET = "a secret of the tests, of more than the 64 bytes that HS512 asks for, and made up"
 OPERATOR = "the-operators-token-of-the-tests"
 REPOSITORY = str(Path(__file__).parents[1])
 START_S = 120
@@ -118,7 +118,9 @@ def gateway_here(settings: Settings, submit: Submit = no_ray, **changed: Any) ->
 
 def serve_environment(settings: Settings) -> dict[str, str]:
     """What `serve` needs, and nothing of this process's own."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_", "GATEWAY_", "QM_"))}
+    kept = {
+        n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_", "GATEWAY_", "QM_"))
+    }
     return {
         **kept,
         "PYTHONPATH": REPOSITORY,

@@ -1,7 +1,6 @@
 """Who is connected, and who hears of what: a user of their own account alone, operators of all."""
 
-from collections.abc import Hashable, Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator
 
 from engine.core.model import DocId
 from engine.core.state import State
@@ -28,7 +27,7 @@ class Audience:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Listener]:
         yield from self._operators
         for listeners in self._of_accounts.values():
             yield from listeners

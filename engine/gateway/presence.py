@@ -27,26 +27,29 @@ class Presence:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
-            await self.look()
+            await self.look(datetime.now(UTC))
 
-    async def look(self) -> None:
-        """Once. While MongoDB is away nobody is put out for it: nothing is told meanwhile, either."""
+    async def look(self, now: datetime) -> None:
+        """Once; ``now`` is what tokens are measured by.
+
+        While MongoDB is away nobody is put out for it: nothing is told meanwhile, either.
+        """
         await self._cut_off_strangers()
-        listeners = [listener for listener in self._audience if listener.client.reader is not None]
-        now = datetime.now(UTC) - timedelta(seconds=LEEWAY_S)
+        listeners = [(each, each.client.reader) for each in self._audience if each.client.reader is not None]
         try:
-            ids = {listener.client.reader.user_id for listener in listeners}
+            ids = {reader.user_id for _, reader in listeners}
             active = await self._doors.in_thread(lambda: users.active_among(self._store, ids))
         except CloneError:
             active = None
-        for listener in listeners:
-            client = listener.client
-            known = active is None or client.reader.user_id in active
-            if not known or (client.expires_at is not None and client.expires_at < now):
+        for listener, reader in listeners:
+            end = listener.client.expires_at
+            if (end is not None and end + timedelta(seconds=LEEWAY_S) < now) or (
+                active is not None and reader.user_id not in active
+            ):
                 await self._doors.put_out(listener)
-            elif active is not None and active[client.reader.user_id] != client.reader:
+            elif active is not None and active[reader.user_id] != reader:
                 # To come again, as a user of the other account.
-                await self._doors.cut_off(client.transport, "account changed")
+                await self._doors.cut_off(listener.client.transport, "account changed")
 
     async def _cut_off_strangers(self) -> None:
         now = monotonic()

@@ -1,9 +1,10 @@
 """The process: what runs beside the calls, started and ended with it."""
 
 import asyncio
+import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from engine.gateway.sockets import MOST_MESSAGE_BYTES, Doors, server
 from engine.gateway.tail import Tail
 from engine.gateway.trigger import Submit
 from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+from engine.telemetry import Event, events
+
+log = events(__name__)
 
 THREADS = 16
 TICK_S = 0.25
@@ -78,8 +82,8 @@ class Gateway:
     async def open(self) -> AsyncIterator[None]:
         """Follow the database, and let clients in; what they have had is written at the end."""
         self.tail.start()
-        beside = [self._tick(), self.presence.run(), self.doors.deliveries.run()]
-        tasks = [asyncio.create_task(each) for each in beside]
+        beside = (self._tick, self.presence.run, self.doors.deliveries.run)
+        tasks = [asyncio.create_task(_kept_up(each)) for each in beside]
         try:
             yield
         finally:
@@ -114,6 +118,16 @@ class Gateway:
 
         ray = answers_at(needs.ray.job_address or needs.ray.address)
         return {"mongo": mongo, "events": events, "s3": _s3_check(needs.s3), "ray": ray}
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Again whenever it breaks: a task that ended would be missed by nobody."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            log.emit(Event.TASK_FAILED, task=getattr(work, "__qualname__", "task"), error=repr(error))
+            await asyncio.sleep(1)
 
 
 _EVENTS = frozenset({"funnel_cloning_completed", "funnel_cloning_failed"})
@@ -161,6 +175,7 @@ def serve(needs: Needs, started: Callable[[str], None]) -> Mapping[str, Any]:
     Raises:
         ConfigError, ServiceUnreachable: As ``prepared``; or the port is taken.
     """
+    _allow_many_clients()
     with listening_on(needs.gateway) as listening, prepared(needs) as store:
         return asyncio.run(_serve(needs, store, listening, started))
 
@@ -219,8 +234,15 @@ class Uvicorn(uvicorn.Server):
         self.should_exit = True
 
 
+def _allow_many_clients() -> None:
+    """Each has a file of its own, and a shell's usual limit is 1,024 of them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 @contextmanager
 def listening_on(settings: GatewaySettings) -> Iterator[socket.socket]:
+    """The socket of the gateway; raises ConfigError where nothing can listen there."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         listening = socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
