@@ -1,6 +1,4 @@
-"""A clone is cancelled, retried or undone: as the commands do it."""
-
-from importlib.util import find_spec
+"""A clone is cancelled or retried, as the commands do it; undone, once the engine can (``UNDO``)."""
 
 from fastapi import APIRouter
 
@@ -12,7 +10,8 @@ from engine.gateway.problems import Problem, documented
 from engine.settings import ScanSettings, StepSettings
 from engine.upkeep import cancel, retry
 
-UNDO = "engine.upkeep.undo"
+UNDO = "/api/clones/{clone_id}/undo"
+"""Where a route stands here, the session says so and the console has its button."""
 _PROBLEMS = documented(401, 404, 409, 413, 422, 503)
 
 
@@ -45,8 +44,3 @@ def action_routes(store: Store, scan: ScanSettings, steps: StepSettings) -> APIR
 
 def _refused(outcome: WrongState | cancel.Unknown) -> Problem:
     return Problem(409 if isinstance(outcome, WrongState) else 404, outcome.reason)
-
-
-def undo_is_there() -> bool:
-    """Whether this engine can undo."""
-    return find_spec(UNDO) is not None

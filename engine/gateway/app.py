@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import __version__
 from engine.edges.mongo.client import Store
-from engine.gateway.actions import action_routes, undo_is_there
+from engine.gateway.actions import UNDO, action_routes
 from engine.gateway.asking import asking_routes
 from engine.gateway.auth import is_operator
 from engine.gateway.clone_documents import Session
@@ -73,7 +73,6 @@ def http(calls: Calls) -> FastAPI:
     ):
         app.include_router(routes, dependencies=operators)
     add_console(app)
-    calls.meters.count_calls(app)
     if calls.settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -85,7 +84,7 @@ def http(calls: Calls) -> FastAPI:
     return app
 
 
-def whole(calls: FastAPI, sio: Server) -> ASGIApp:
+def whole(calls: ASGIApp, sio: Server) -> ASGIApp:
     """Calls and sockets behind one address."""
     sockets = Limited(socketio.ASGIApp(sio, socketio_path=SOCKETS))
     limited = Limited(calls)
@@ -112,7 +111,7 @@ def _session_routes(settings: GatewaySettings, app: FastAPI) -> APIRouter:
     @routes.get("/api/session", responses=documented(401))
     def session() -> Session:
         """Whether the token is the right one, and what this gateway offers."""
-        return Session(hooks=settings.hooks, undo=undo_is_there(), version=__version__)
+        return Session(hooks=settings.hooks, undo=UNDO in app.openapi()["paths"], version=__version__)
 
     @routes.get("/openapi.json", include_in_schema=False)
     def document() -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Listener:
         while len(self._under_way) >= WINDOW:
             answer = await self._ask()
             done, _ = await asyncio.wait({answer}, timeout=PATIENCE_S)
-            if not done or answer.cancelled():
+            if not done:
                 raise TooSlow
             await asyncio.sleep(0)  # its callback takes what arrived out of the window
         await self._emit(event, payload)
@@ -144,11 +144,9 @@ class Listener:
             self._answer.add_done_callback(partial(self._arrived, covered))
         return self._answer
 
-    def _arrived(self, covered: int, answer: asyncio.Future[None]) -> None:
+    def _arrived(self, covered: int, _answer: asyncio.Future[None]) -> None:
         self._answer = None
         arrived, self._under_way = self._under_way[:covered], self._under_way[covered:]
-        if answer.cancelled():
-            return
         if self.client.reader is not None:
             for event_id in filter(None, arrived):
                 self._had(event_id, self.client.reader.user_id)

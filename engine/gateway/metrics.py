@@ -1,12 +1,13 @@
 """What Prometheus reads: clients, events, calls, clones by state. Labels are few, and none is an id."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.core.errors import CloneError
 from engine.gateway.counts import Counts
@@ -33,22 +34,30 @@ class Meters:
         """A figure that is read when it is asked for."""
         Gauge(f"{_PREFIX}{name}", meaning, registry=self.registry).set_function(read)
 
-    def count_calls(self, app: FastAPI) -> None:
-        """Count every call by its route, and not by its path, which holds ids."""
+    def counted(self, app: ASGIApp) -> ASGIApp:
+        """The application, every call of it counted by its route, and not by its path, which holds ids."""
 
-        @app.middleware("http")
-        async def counted(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-            began = monotonic()
-            status = 500
+        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            began, status = monotonic(), 500
+
+            async def sending(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
             try:
-                response = await answer(request)
-                status = response.status_code
+                await app(scope, receive, sending)
             finally:
-                route = getattr(request.scope.get("route"), "path", "none")
-                method = request.method if request.method in _METHODS else "other"
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
                 self.calls.labels(method, route, status).inc()
                 self.call_seconds.labels(method, route).observe(monotonic() - began)
-            return response
+
+        return counting
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})

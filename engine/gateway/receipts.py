@@ -32,18 +32,11 @@ class Receipts:
         return made if isinstance(made, cls) else cls(socket)
 
     async def ask(self) -> asyncio.Future[None]:
-        """Ask whether all that was sent so far has arrived; done when it has. Cancelled: the transport is gone."""
+        """Ask whether all that was sent so far has arrived; done when it has; never, where it is gone."""
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         await self._send(packet.Packet(_PING))
         return answer
-
-    def close(self) -> None:
-        """Nothing more will be answered."""
-        while self._waiting:
-            answer = self._waiting.popleft()
-            if answer is not None:
-                answer.cancel()
 
     async def _sending(self, pkt: Any) -> None:
         if pkt.packet_type == _PING:

@@ -70,7 +70,7 @@ class Gateway:
         checks = Checks(self._checks(needs), ThreadPoolExecutor(4, "health"))
         self._counts = Counts(store)
         calls = Calls(store, needs.gateway, needs.scan, needs.steps, checks, self.meters, self._counts, needs.submit)
-        self.app = whole(http(calls), self._sio)
+        self.app = whole(self.meters.counted(http(calls)), self._sio)
         self.meters.gauge("clients", "Clients connected, users and operators", lambda: len(self.audience))
         self.meters.gauge("operators", "Operators connected", lambda: self.audience.operators)
         self.meters.gauge("arrived", "Notifications that arrived at users", lambda: self.doors.deliveries.arrived)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -86,7 +87,7 @@ def test_a_funnel_is_asked_for_made_looked_at_and_cancelled_through_calls(
     assert (after["state"], after["errors"], after["truncated"]) == ("completed", [], False)
     assert [step["state"] for step in after["steps"]] == ["done", "done"]
     assert [image["uploaded"] for image in after["images"]] == [True, True]
-    assert after["images"][0]["location"].endswith(after["images"][0]["key"])
+    assert unquote(after["images"][0]["location"]).endswith(after["images"][0]["key"])
     assert (len(after["forms"]), after["images"][0]["bytes"]) == (1, 500)
     assert after["timings"]["cloned_s"] >= 0
     assert after["timings"]["waited_s"] >= 0
@@ -184,7 +185,8 @@ def test_clones_come_page_by_page_newest_first_each_once_whatever_their_ids_are(
     ids: list[Any] = [ObjectId() for _ in range(5)]
     ids += ["text", 7, Int64(2**40)]
     store.funnels.insert_many([clone_document(_id=i) for i in ids])
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = gateway.call("GET", "/api/clones", params={"limit": 3, "cursor": cursor}).json()
         assert len(page["clones"]) <= 3
@@ -357,7 +359,7 @@ def test_schemathesis_finds_no_call_that_is_not_as_the_document_says(
             "--url",
             gateway.url,
         ]
-        options = ["--header", f"Authorization: Bearer {OPERATOR}", "--checks", "all", "--max-examples", "30"]
+        options = ["--header", f"Authorization: Bearer {OPERATOR}", "--checks", "all", "--max-examples", "15"]
         done = subprocess.run(
             [*command, *options, "--seed", "1", "--continue-on-failure", "--no-color"],
             capture_output=True,

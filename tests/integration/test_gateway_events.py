@@ -1,6 +1,6 @@
 """Events over Socket.IO, as npm's own client hears them: the right user, at least once, what was missed first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -167,7 +167,7 @@ def test_d14_a_clone_with_errors_is_told_with_their_count(store: Store, gateway:
 
 
 NOW = datetime.now(UTC)
-BAD_TOKENS = {
+BAD_TOKENS: dict[str, Callable[[Any], Any]] = {
     "none": lambda _user: None,
     "empty": lambda _user: "",
     "no text": lambda _user: 7,
@@ -203,7 +203,7 @@ def refused(gateway: Running, auth: dict[str, Any], namespace: str = "/") -> str
     import socketio  # noqa: PLC0415
     from socketio.exceptions import ConnectionError as NotConnected  # noqa: PLC0415
 
-    client, told = socketio.Client(reconnection=False), []
+    client, told = socketio.Client(reconnection=False), list[Any]()
     client.on("connect_error", told.append, namespace=namespace)
     try:
         client.connect(gateway.url, auth=auth, namespaces=[namespace], transports=["websocket"], wait_timeout=30)

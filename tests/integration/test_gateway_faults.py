@@ -103,14 +103,14 @@ def test_whatever_breaks_the_change_stream_nothing_is_skipped(
     store: Store, gateway: Running, mongo_client: MongoClient[dict[str, Any]], code: int
 ) -> None:
     account, user = account_with_user(store)
-    assert gateway.gateway is not None
     with js_client(gateway.url, {"token": token(user)}) as client, no_fault_left(mongo_client):
         first = complete(store, account)
         client.await_events(1)
-        breaks = gateway.gateway.tail.breaks
         data = {"failCommands": ["getMore"], "appName": "funnel-clone", "errorCode": code}
-        mongo_client.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
-        wait_for(lambda: gateway.gateway is not None and gateway.gateway.tail.breaks > breaks)
+        on = {"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data}
+        entered = mongo_client.admin.command(on)["count"]
+        # Twice: pymongo resumes once by itself, where it takes the code for a passing one.
+        mongo_client.admin.command("waitForFailPoint", "failCommand", timesEntered=entered + 2, maxTimeMS=60_000)
         missed = [complete(store, account) for _ in range(3)]
         mongo_client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
         client.await_events(4)
@@ -137,7 +137,9 @@ def test_a_primary_that_steps_down_costs_no_event(settings: Settings, tmp_path: 
         with gateway_here(moved) as gateway, js_client(gateway.url, {"token": token(user)}) as client:
             events = [complete(store, account)]
             client.await_events(1)
-            members.step_down()
+            with members.primary().client() as alone:
+                # Nobody is there to catch up with it.
+                alone.admin.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=0, force=True)
             members.primary()
             events += [complete(store, account) for _ in range(2)]
             client.await_events(3)
@@ -145,7 +147,7 @@ def test_a_primary_that_steps_down_costs_no_event(settings: Settings, tmp_path: 
         store.close()
 
 
-NO_MESSAGES = [
+NO_MESSAGES: list[str | bytes] = [
     *(
         "",
         "x",
@@ -197,7 +199,7 @@ def test_a_second_connection_over_the_same_transport_is_refused(store: Store, ga
         assert str(client.recv(timeout=60)).startswith("40{")
         client.send("40" + json.dumps({"token": token(user)}))
         frames = iter(lambda: str(client.recv(timeout=60)), None)
-        assert "connected already" in next(frame for frame in frames if frame.startswith("44"))
+        assert next(frame for frame in frames if frame.startswith("4")).startswith("44")
 
 
 def test_who_connects_and_says_nothing_is_cut_off(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
