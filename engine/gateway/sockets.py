@@ -155,11 +155,8 @@ class Doors:
 
     def _transport(self, sid: str, namespace: str) -> str:
         transport: str | None = self._sio.manager.eio_sid_from_sid(sid, namespace)
-        taken = {
-            (listener.client.transport, listener.client.reader is None) for listener, _ in self._listeners.values()
-        }
-        if transport is None or (transport, namespace == OPERATORS) in taken:
-            raise Refused("connected already")
+        if transport is None:
+            raise Refused("gone")
         return transport
 
     def _let_in(self, client: Client, namespace: str, since: Since | None) -> None:
