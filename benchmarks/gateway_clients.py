@@ -16,12 +16,14 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
+from functools import partial
 from pathlib import Path
+from random import randbytes
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import socketio
-from websockets.asyncio.client import ClientConnection, connect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -48,19 +50,73 @@ def settings_of(servers: Servers, folder: str, database: str) -> Settings:
     )
 
 
-class Thin:
-    """A client of one account: it answers pings, and notes when it read each event."""
+class Thin(asyncio.Protocol):
+    """A client of one account, as little as will do: it answers pings, and notes when it read each event.
 
-    def __init__(self, websocket: ClientConnection, heard: dict[str, list[float]]) -> None:
-        self._websocket, self._heard = websocket, heard
+    A library's client costs as much as the gateway does, and on the same processors its cost would be what is measured.
+    """
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        async for frame in self._websocket:
-            if frame == "2":
-                await self._websocket.send("3")
-            elif isinstance(frame, str) and frame.startswith("42"):
-                self._heard.setdefault(json.loads(frame[2:])[1]["event_id"], []).append(time.perf_counter())
+    def __init__(self, address: str, user: Any, heard: dict[str, list[float]]) -> None:
+        self._address, self._user, self._heard = address, user, heard
+        self._read = bytearray()
+        self._upgraded = False
+        self.let_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for a WebSocket."""
+        self._transport = cast("asyncio.Transport", transport)
+        path = "/socket.io/?EIO=4&transport=websocket"
+        keys = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        key = f"Sec-WebSocket-Key: {b64encode(randbytes(16)).decode()}\r\n"
+        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: {self._address}\r\n{keys}{key}\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        """Read whole frames."""
+        self._read += data
+        if not self._upgraded:
+            head, found, rest = bytes(self._read).partition(b"\r\n\r\n")
+            if not found:
+                return
+            if b" 101 " not in head:
+                raise RuntimeError(head)
+            self._upgraded, self._read = True, bytearray(rest)
+        while (frame := self._frame()) is not None:
+            self._hear(frame)
+
+    def _frame(self) -> str | None:
+        if len(self._read) < 2:
+            return None
+        size, start = self._read[1], 2
+        if size == 126:
+            if len(self._read) < 4:
+                return None
+            size, start = int.from_bytes(self._read[2:4]), 4
+        if len(self._read) < start + size:
+            return None
+        text = self._read[start : start + size].decode()
+        del self._read[: start + size]
+        return text
+
+    def _hear(self, frame: str) -> None:
+        if frame == "2":
+            self._say("3")
+        elif frame.startswith("42"):
+            event_id = frame.rpartition('"event_id":"')[2].partition('"')[0]
+            self._heard.setdefault(event_id, []).append(time.perf_counter())
+        elif frame.startswith("0"):
+            self._say("40" + json.dumps({"token": token(self._user)}))
+        elif frame.startswith("40"):
+            self.let_in.set_result(None)
+
+    def _say(self, text: str) -> None:
+        payload = text.encode()
+        size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2)
+        # Masked with nothing, as the protocol allows.
+        self._transport.write(b"\x81" + size + bytes(4) + payload)
+
+    def close(self) -> None:
+        """Go."""
+        self._transport.abort()
 
 
 async def latencies(url: str, store: Store, clients: int, events: int) -> list[float]:
@@ -69,19 +125,17 @@ async def latencies(url: str, store: Store, clients: int, events: int) -> list[f
     users = [first, *(user_of(store, account) for _ in range(clients - 1))]
     heard: dict[str, list[float]] = {}
     gate = asyncio.Semaphore(AT_ONCE)
-    address = f"ws{url.removeprefix('http')}/socket.io/?EIO=4&transport=websocket"
+    address = url.removeprefix("http://")
+    host, _, port = address.partition(":")
 
-    async def come(user: Any) -> asyncio.Task[None]:
+    async def come(user: Any) -> Thin:
         async with gate:
-            websocket = await connect(address, compression=None, open_timeout=WITHIN_S, ping_interval=None)
-            await websocket.recv()
-            await websocket.send("40" + json.dumps({"token": token(user)}))
-            answer = await websocket.recv()
-            if not str(answer).startswith("40"):
-                raise RuntimeError(answer)
-            return asyncio.create_task(Thin(websocket, heard).run())
+            make = partial(Thin, address, user, heard)
+            _, client = await asyncio.get_running_loop().create_connection(make, host, int(port))
+            await asyncio.wait_for(client.let_in, WITHIN_S)
+            return client
 
-    tasks = await asyncio.gather(*map(come, users))
+    connected = await asyncio.gather(*map(come, users))
     sent: dict[str, float] = {}
     for _ in range(events):
         began = time.perf_counter()
@@ -93,8 +147,8 @@ async def latencies(url: str, store: Store, clients: int, events: int) -> list[f
                 raise RuntimeError(f"{len(heard.get(event_id, ()))} of {clients} heard of {event_id}")
             await asyncio.sleep(0.01)
         await asyncio.sleep(BETWEEN_S)
-    for task in tasks:
-        task.cancel()
+    for client in connected:
+        client.close()
     return [moment - sent[event_id] for event_id, moments in heard.items() for moment in moments]
 
 

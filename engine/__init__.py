@@ -35,13 +35,14 @@ Around it:
   - retry       ``upkeep/retry``      an ended clone goes on where it stands; ``edges/mongo/retries`` compares first
   - repair      ``upkeep/repair``     a clone of the old system mended; ``edges/mongo/repair`` compares and sets
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
+- ``settings``       every setting; ``gateway_settings`` a part of them, ``setting_checks`` what they are refused for
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name
 - ``crash_points``   a name behind every effect of a pass, for the fault kit to strike at; off unless asked for
 - ``cli/``           the command ``funnel-clone``
 
 Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry >
-settings > crash_points > core.
+settings > gateway_settings > setting_checks > crash_points > core.
 
 Truth lies in MongoDB alone. Ray executes, S3 stores; a cluster, a driver or a worker can be thrown away at any time,
 and the next pass goes on where the documents say that it stood. docs/state_machine.md names every state and arrow,

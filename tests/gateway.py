@@ -16,7 +16,8 @@ from typing import Any
 import jwt
 import requests
 
-from engine.gateway.serving import Gateway, Needs, Uvicorn, listening_on, prepared, uvicorn_config
+from engine.gateway.parts import Gateway, Needs, prepared
+from engine.gateway.serving import Uvicorn, listening_on, uvicorn_config
 from engine.settings import GatewaySettings, Settings
 
 SECRET = "a secret of the tests, of more than the 64 bytes that HS512 asks for, and made up"

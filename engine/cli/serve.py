@@ -28,10 +28,10 @@ def serve(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     Several may run beside each other. Ends with Ctrl-C or SIGTERM. --json: a line an event, the last the summary.
     """
     configuration = configured(overrides, cfg=cfg)
-    from engine.gateway import serving  # noqa: PLC0415 - loads the web framework
+    from engine.gateway import parts, serving  # noqa: PLC0415 - loads the web framework
 
     configure(json=as_json)
-    needs = serving.Needs(
+    needs = parts.Needs(
         gateway=_with_kept_secrets(configuration),
         mongo=configuration.mongo(),
         s3=_s3(configuration),

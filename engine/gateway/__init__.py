@@ -1,6 +1,6 @@
 """The gateway: what users and operators see. One ASGI process; several may run, each serves its own clients.
 
-- ``serving``     the process: started, told where it listens, ended
+- ``serving``     the process: it listens, and ends when it is told; ``parts`` all that runs in it
 - ``app``         all calls and sockets put together; ``limits`` sizes of requests, headers of answers
 - ``auth``        who may: users by a signed token, operators by theirs
 - ``problems``    every error as a problem document

@@ -1,9 +1,10 @@
 """The Socket.IO server: who is let in, as whom; clients listen, and have nothing to say."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -203,7 +204,13 @@ def _emit(sio: Server, transport: str, namespace: str) -> Emit:
     """Straight to the one transport: a room would be looked through for it, and a task be made for each message."""
 
     async def emit(event: str, payload: Mapping[str, Any]) -> None:
-        message = sio.packet_class(EVENT, namespace=namespace, data=[event, dict(payload)])
-        await sio.eio.send_packet(transport, Frame(MESSAGE, message.encode()))
+        await sio.eio.send_packet(transport, Frame(MESSAGE, _written(event, json.dumps(payload), namespace)))
 
     return emit
+
+
+@lru_cache(maxsize=64)
+def _written(event: str, payload: str, namespace: str) -> str:
+    """The message; thousands may be sent the same one."""
+    message: str = NoAttachments(EVENT, namespace=namespace, data=[event, json.loads(payload)]).encode()
+    return message
