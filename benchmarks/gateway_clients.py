@@ -37,6 +37,8 @@ from tests.outbox import COMPLETED, account_with_user, complete, user_of
 AT_ONCE = 50
 WITHIN_S = 120
 BETWEEN_S = 0.2
+# Of a WebSocket's frame.
+HEAD_BYTES, LONG, LONG_HEAD_BYTES = 2, 126, 4
 
 
 def settings_of(servers: Servers, folder: str, database: str) -> Settings:
@@ -84,13 +86,13 @@ class Thin(asyncio.Protocol):
             self._hear(frame)
 
     def _frame(self) -> str | None:
-        if len(self._read) < 2:
+        if len(self._read) < HEAD_BYTES:
             return None
-        size, start = self._read[1], 2
-        if size == 126:
-            if len(self._read) < 4:
+        size, start = self._read[1], HEAD_BYTES
+        if size == LONG:
+            if len(self._read) < LONG_HEAD_BYTES:
                 return None
-            size, start = int.from_bytes(self._read[2:4]), 4
+            size, start = int.from_bytes(self._read[2:4]), LONG_HEAD_BYTES
         if len(self._read) < start + size:
             return None
         text = self._read[start : start + size].decode()
@@ -110,7 +112,7 @@ class Thin(asyncio.Protocol):
 
     def _say(self, text: str) -> None:
         payload = text.encode()
-        size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2)
+        size = bytes([0x80 | len(payload)]) if len(payload) < LONG else b"\xfe" + len(payload).to_bytes(2)
         # Masked with nothing, as the protocol allows.
         self._transport.write(b"\x81" + size + bytes(4) + payload)
 

@@ -18,7 +18,8 @@ import requests
 
 from engine.gateway.parts import Gateway, Needs, prepared
 from engine.gateway.serving import Uvicorn, listening_on, uvicorn_config
-from engine.settings import GatewaySettings, Settings
+from engine.gateway_settings import GatewaySettings
+from engine.settings import Settings
 
 SECRET = "a secret of the tests, of more than the 64 bytes that HS512 asks for, and made up"
 OPERATOR = "the-operators-token-of-the-tests"

@@ -12,7 +12,8 @@ from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standa
 from engine.configuration import Configuration
 from engine.configuration.schema import secret_keys
 from engine.core.errors import ConfigError
-from engine.settings import GatewaySettings, S3Settings
+from engine.gateway_settings import GatewaySettings
+from engine.settings import S3Settings
 from engine.telemetry import configure
 
 SECRETS = "gateway.json"

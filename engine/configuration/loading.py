@@ -10,16 +10,8 @@ from engine.configuration.composition import composed, to_yaml
 from engine.configuration.overrides import for_hydra
 from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
-from engine.settings import (
-    GatewaySettings,
-    LocalSettings,
-    MongoSettings,
-    RaySettings,
-    S3Settings,
-    ScanSettings,
-    Settings,
-    StepSettings,
-)
+from engine.gateway_settings import GatewaySettings
+from engine.settings import LocalSettings, MongoSettings, RaySettings, S3Settings, ScanSettings, Settings, StepSettings
 
 Section = TypeVar("Section")
 

@@ -26,7 +26,8 @@ from engine.gateway.metrics import Meters, metrics_routes
 from engine.gateway.problems import SCHEMA, Problem, documented, tell_all
 from engine.gateway.sockets import Server
 from engine.gateway.trigger import Submit, trigger_routes
-from engine.settings import GatewaySettings, ScanSettings, StepSettings
+from engine.gateway_settings import GatewaySettings
+from engine.settings import ScanSettings, StepSettings
 
 SOCKETS = "/socket.io"
 DESCRIPTION = "Clones of funnels: asked for, watched, cancelled, retried. Errors are problem documents (RFC 9457)."

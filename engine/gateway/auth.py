@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 
 from engine.core.errors import ConfigError
-from engine.settings import GatewaySettings
+from engine.gateway_settings import GatewaySettings
 
 LEEWAY_S = 30
 """By so much the clocks of who signs and who checks may differ."""

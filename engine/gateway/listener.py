@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from engine.core.errors import CloneError
@@ -17,6 +18,9 @@ PATIENCE_S = 45.0
 """As long as a client may be silent to the server's own pings."""
 MOST_WAITING = 10_000
 MOST_HINTS = 1_000
+LONGEST_WAIT_S = 1.0
+_QUESTIONS_A_SECOND = 2_000
+_SHORTEST_WAIT_S = 0.02
 _MOST_TOLD = 2_000
 _AGAIN_S = 1.0
 
@@ -44,7 +48,13 @@ class Listener:
     """Sends to one client. Stored events are told once a connection; hints, which are not stored, only the latest."""
 
     def __init__(
-        self, client: Client, emit: Emit, receipts: Receipts, missed: Missed, had: Callable[[str, str], None]
+        self,
+        client: Client,
+        emit: Emit,
+        receipts: Receipts,
+        missed: Missed,
+        had: Callable[[str, str], None],
+        crowd: Callable[[], int],
     ) -> None:
         self.client = client
         self._emit, self._receipts, self._missed, self._had = emit, receipts, missed, had
@@ -54,6 +64,8 @@ class Listener:
         self._under_way: list[str | None] = []
         """Ids of events, None for each hint."""
         self._answer: asyncio.Future[None] | None = None
+        self._crowd = crowd
+        self._asking_at: float | None = None
         self._woken = asyncio.Event()
         self.caught_up = 0
         self.overrun = False
@@ -113,7 +125,7 @@ class Listener:
                 await self._send(event, self._hints.pop((event, about)), None)
         # Hints alone are worth a question only now and then.
         if any(self._under_way) or len(self._under_way) > WINDOW // 2:
-            await self._ask()
+            await self._ask_soon()
 
     async def _tell(self, notification: Notification) -> None:
         if notification.event_id in self._told:
@@ -135,6 +147,17 @@ class Listener:
             await asyncio.sleep(0)  # its callback takes what arrived out of the window
         await self._emit(event, payload)
         self._under_way.append(event_id)
+
+    async def _ask_soon(self) -> None:
+        """In a crowd the others hear first: questions and answers would come between."""
+        wait_s = min(LONGEST_WAIT_S, self._crowd() / _QUESTIONS_A_SECOND)
+        if wait_s < _SHORTEST_WAIT_S or self._asking_at is not None:
+            if self._asking_at is None or monotonic() >= self._asking_at:
+                self._asking_at = None
+                await self._ask()
+            return
+        self._asking_at = monotonic() + wait_s
+        asyncio.get_running_loop().call_later(wait_s + _SHORTEST_WAIT_S, self._woken.set)
 
     async def _ask(self) -> asyncio.Future[None]:
         """Ask what has arrived, unless that is being asked."""

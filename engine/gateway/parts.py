@@ -24,7 +24,8 @@ from engine.gateway.presence import Presence
 from engine.gateway.sockets import Doors, server
 from engine.gateway.tail import Tail
 from engine.gateway.trigger import Submit
-from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+from engine.gateway_settings import GatewaySettings
+from engine.settings import MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
 from engine.telemetry import Event, events
 
 log = events(__name__)

@@ -16,7 +16,7 @@ from engine.core.errors import ConfigError
 from engine.edges.mongo.client import Store
 from engine.gateway.parts import Gateway, Needs, prepared
 from engine.gateway.sockets import MOST_MESSAGE_BYTES
-from engine.settings import GatewaySettings
+from engine.gateway_settings import GatewaySettings
 
 END_WITHIN_S = 5
 

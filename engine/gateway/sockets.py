@@ -24,7 +24,7 @@ from engine.gateway.backlog import BadSince, Since, missed, read_since
 from engine.gateway.deliveries import Deliveries
 from engine.gateway.listener import Client, Emit, Listener, TooSlow
 from engine.gateway.receipts import Receipts
-from engine.settings import GatewaySettings
+from engine.gateway_settings import GatewaySettings
 from engine.telemetry import Event, events
 
 OPERATORS = "/operator"
@@ -160,13 +160,16 @@ class Doors:
             raise Refused("gone")
         return transport
 
+    def _crowd(self) -> int:
+        return len(self._listeners)
+
     def _let_in(self, client: Client, namespace: str, since: Since | None) -> None:
         socket = self._sio.eio.sockets.get(client.transport)
         if socket is None:
             raise Refused("gone")
         emit = _emit(self._sio, client.transport, namespace)
         listener = Listener(
-            client, emit, Receipts.of(socket), partial(self._missed, client, since), self.deliveries.had
+            client, emit, Receipts.of(socket), partial(self._missed, client, since), self.deliveries.had, self._crowd
         )
         # It hears before what it missed is read: nothing falls between.
         self._audience.join(listener)

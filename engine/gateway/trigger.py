@@ -11,7 +11,7 @@ from engine.edges.mongo.client import Store
 from engine.gateway.clone_documents import Triggered
 from engine.gateway.problems import Problem, documented
 from engine.gateway.rate import Rate
-from engine.settings import GatewaySettings
+from engine.gateway_settings import GatewaySettings
 from engine.telemetry import Event, emit
 
 Submit = Callable[[], str]

@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
+from engine.gateway import listener
 from engine.settings import Settings
 from tests.gateway import OPERATOR, SECRET, Running, gateway_here, token
 from tests.outbox import COMPLETED, account_with_user, complete, had_by, user_of, written_at
@@ -58,6 +59,18 @@ def test_d15_what_happened_while_a_user_was_away_comes_first_and_only_once(store
         again = complete(store, account)
         client.await_events(1)
         assert client.event_ids() == [again]
+
+
+def test_in_a_crowd_what_arrived_is_asked_after_a_while_and_marked_all_the_same(
+    store: Store, gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "_QUESTIONS_A_SECOND", 2)
+    account, user = account_with_user(store)
+    with js_client(gateway.url, {"token": token(user)}) as client:
+        told = [complete(store, account) for _ in range(3)]
+        client.await_events(3)
+        wait_for(lambda: all(had_by(store, event_id) == [str(user)] for event_id in told))
+        assert client.event_ids() == told
 
 
 def test_a_client_that_broke_off_catches_up_by_the_event_it_saw_last(store: Store, gateway: Running) -> None:

@@ -14,7 +14,7 @@ from engine.gateway.deliveries import Deliveries
 from engine.gateway.progress import Pace
 from engine.gateway.rate import Rate
 from engine.gateway.sockets import NoAttachments
-from engine.settings import GatewaySettings
+from engine.gateway_settings import GatewaySettings
 from tests.gateway import OPERATOR, SECRET, gateway_settings, token
 
 
