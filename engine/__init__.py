@@ -30,6 +30,7 @@ Around it:
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store
 - ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``backpressure``)
+- ``gateway/``       Socket.IO, the clone API and the console: outbox and progress to those whom they concern
 - ``local/``         the embedded MongoDB, S3 and Ray of demo and tests; ``local/keeper`` leaves them running,
                      ``local/stack`` is what ``up`` runs
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
@@ -39,13 +40,14 @@ Around it:
   - retry       ``upkeep/retry``      an ended clone goes on where it stands; ``edges/mongo/retries`` compares first
   - repair      ``upkeep/repair``     a clone of the old system mended; ``edges/mongo/repair`` compares and sets
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
+- ``settings/``      every setting, by what it is of: servers, work, gateway, how it is run
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name
 - ``crash_points``   a name behind every effect of a pass, for the fault kit to strike at; off unless asked for
 - ``cli/``           the command ``funnel-clone``
 
-Imports go one way: cli > configuration > upkeep > cluster, local > wiring > flow > edges > telemetry > settings >
-crash_points > core.
+Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry >
+settings > crash_points > core.
 
 Truth lies in MongoDB alone. Ray executes, S3 stores; a cluster, a driver or a worker can be thrown away at any time,
 and the next pass goes on where the documents say that it stood. docs/state_machine.md names every state and arrow,

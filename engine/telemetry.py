@@ -101,6 +101,16 @@ class Event(StrEnum):
     """How far a pass is, now and then; told by the command, in place of its lines or bars for people."""
     COMMAND_FAILED = "command failed"
     """A command ended with an error, told in place of its sentence for people."""
+    GATEWAY_STARTED = "gateway started"
+    """It listens."""
+    GATEWAY_ENDED = "gateway ended"
+    """Its clients are let go."""
+    STREAM_BROKEN = "stream broken"
+    """The change stream is opened again; nothing is skipped."""
+    CLIENT_DROPPED = "client dropped"
+    """It did not take in what it was sent, sent what is no message, or may hear no longer."""
+    PASS_TRIGGERED = "pass triggered"  # noqa: S105
+    """Somebody started a pass over HTTP."""
 
 
 _LEVELS: Mapping[Event, int] = {
@@ -109,7 +119,7 @@ _LEVELS: Mapping[Event, int] = {
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED), logging.WARNING),
     **dict.fromkeys((Event.TASK_FAILED, Event.TASK_ERROR), logging.WARNING),
-    **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED), logging.WARNING),
+    **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED, Event.STREAM_BROKEN), logging.WARNING),
 }
 """What is told above or below INFO."""
 

@@ -19,6 +19,7 @@ from engine.cli.request import request
 from engine.cli.retry import retry
 from engine.cli.run_pass import run_pass
 from engine.cli.schedule import schedule
+from engine.cli.serve import serve
 from engine.cli.status import status
 from engine.cli.submit import submit
 from engine.cli.up import up
@@ -48,7 +49,7 @@ def cli() -> None:
 
 for command in (
     *(cancel, demo, down, import_funnel, init, plan, repair),
-    *(request, retry, run_pass, schedule, status, submit, up, verify),
+    *(request, retry, run_pass, schedule, serve, status, submit, up, verify),
 ):
     cli.add_command(command)
 

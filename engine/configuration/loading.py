@@ -11,6 +11,7 @@ from engine.configuration.overrides import for_hydra
 from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
 from engine.settings import (
+    GatewaySettings,
     LocalSettings,
     LogSettings,
     MongoSettings,
@@ -81,6 +82,10 @@ class Configuration:
     def database(self) -> str:
         """The database's name alone, of a server that need not be known here."""
         return str(self.values["mongo"]["database"] or "")
+
+    def gateway(self) -> GatewaySettings:
+        """Sockets and HTTP, alone."""
+        return self._section("gateway", GatewaySettings)
 
     def steps(self) -> StepSettings:
         """The work on steps alone."""

@@ -6,6 +6,7 @@ each class refuses an impossible value with a ConfigError that names the key. Se
 
 from dataclasses import dataclass, field
 
+from engine.settings.gateway import GatewaySettings
 from engine.settings.running import LogSettings, ScheduleSettings
 from engine.settings.servers import LocalSettings, MongoSettings, RaySettings, S3Settings
 from engine.settings.work import (
@@ -23,6 +24,7 @@ __all__ = [
     "CopySettings",
     "CrossAccount",
     "FunnelSettings",
+    "GatewaySettings",
     "LeaseSettings",
     "LocalSettings",
     "LogSettings",
@@ -51,4 +53,5 @@ class Settings:
     copy: CopySettings = field(default_factory=CopySettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -4,6 +4,8 @@ from math import isfinite
 
 from engine.core.errors import ConfigError
 
+MOST_PORT = 65_535
+
 
 def _finite(key: str, value: float) -> None:
     if isinstance(value, float) and not isfinite(value):

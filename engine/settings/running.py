@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.core.errors import ConfigError
-from engine.settings.checks import at_least
-
-MOST_PORT = 65_535
+from engine.settings.checks import MOST_PORT, at_least
 
 
 @dataclass(frozen=True, slots=True)

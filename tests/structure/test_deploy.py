@@ -27,8 +27,6 @@ KUBERNETES = "1.34"
 # Beside what the settings name: Ray's own, and what the image says to Python.
 OF_OTHERS = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
 OF_OTHERS |= {"HOME", "PATH"}
-# Named by the contract's table of keys, or by the scheduler's issue, and not all of them settings yet.
-PROMISED = {"gateway.host", "gateway.port"}
 
 # Of kinds that come with an operator Kubernetes has no schema. Of KubeRay's none is to be had from a package: these are
 # the fields that we use, as ray-operator/apis/ray/v1 has them. Their pods are checked as pods.
@@ -320,7 +318,7 @@ def test_every_command_and_every_override_exists(place: str, arguments: list[str
     assert {argument for argument in rest if argument.startswith("--")} <= {"--json", "--drain"}
     for override in overrides:
         key, _, value = override.partition("=")
-        assert value in options(key) if key in groups() else key in keys() or key in PROMISED
+        assert value in options(key) if key in groups() else key in keys()
         assert key not in secret_keys(), "everyone sees a command line"
 
 

@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "RAY_API_SERVER_ADDRESS": "ray.job_address",
     "PREVIEW_DOMAIN": "chat.preview_domain",
     "FUNNEL_CLONE_LOG_FORMAT": "log.format",
+    "GATEWAY_JWT_SECRET": "gateway.jwt_secret",
+    "GATEWAY_OPERATOR_TOKEN": "gateway.operator_token",
 }
 GIVEN = {
     "mongo.uri": "mongodb://h",
@@ -403,7 +405,8 @@ def test_the_list_names_every_key_its_default_and_its_variable(monkeypatch: pyte
     monkeypatch.setenv("HOME", "/home/somebody")
     listed = {line.split()[0]: line.split()[1:] for line in settings_help().splitlines()}
     assert set(listed) == {"KEY", "profile", *keys()}
-    assert {**{key: variable for variable, key in ENVIRONMENT.items()}, "schedule.enabled": "QM_FUNNELS_CLONE"} == {
+    switches = {"schedule.enabled": "QM_FUNNELS_CLONE", "gateway.hooks": "QM_HOOKS"}
+    assert {**{key: variable for variable, key in ENVIRONMENT.items()}, **switches} == {
         key: told[1] for key, told in listed.items() if len(told) == 2 and key != "KEY"
     }
     assert listed["steps.concurrency"] == ["5"]

@@ -50,7 +50,9 @@ def test_no_number_is_negative_or_without_end(key: str, value: float) -> None:
     assert key in str(error)
 
 
-@pytest.mark.parametrize("key", sorted({*NUMBERS, "ray.num_cpus"} - {"ray.actor_cpus", "schedule.port"}))
+@pytest.mark.parametrize(
+    "key", sorted({*NUMBERS, "ray.num_cpus"} - {"ray.actor_cpus", "schedule.port", "gateway.port"})
+)
 def test_no_number_is_zero_where_nothing_would_be_done(key: str) -> None:
     assert refusal(lambda: changed(key, 0)).key == key
 
@@ -77,6 +79,11 @@ def test_no_number_is_zero_where_nothing_would_be_done(key: str) -> None:
         ("schedule.cron", " "),
         ("schedule.timezone", ""),
         ("schedule.host", ""),
+        ("gateway.port", 65_536),
+        ("gateway.host", " "),
+        ("gateway.retention_days", 25_000),
+        ("gateway.cors_origins", "https://a.example.com, *"),
+        ("gateway.cors_origins", "https://a.example.com/path"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(key: str, value: Any) -> None:
