@@ -1,4 +1,4 @@
-"""A gateway that answers from a scripted state: for what a real one shows seldom, as hundreds of clones or a lost line."""
+"""A gateway that answers from a script: for what a real one shows seldom, as hundreds of clones or a lost line."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ class FakeGateway:
         """(method, path, body) of every call that changes something."""
         self.connected_with: list[dict[str, Any]] = []
         self.port = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop: Any = None
         self._sockets: Any = None
         self._server: Any = None
         self._thread: Thread | None = None
@@ -73,9 +73,9 @@ class FakeGateway:
         asyncio.run_coroutine_threadsafe(emitting, self._loop).result(10)
 
     def _serve(self, listener: socket.socket) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._server.serve(sockets=[listener]))
-        listener.close()
+        with listener, asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve(sockets=[listener]))
 
     async def _connect(self, _sid: str, _environ: dict[str, Any], auth: dict[str, Any]) -> None:
         if auth.get("token") != TOKEN:
@@ -101,6 +101,9 @@ class FakeGateway:
         if self.answers.get(path):
             status, document = self.answers[path].pop(0)
             return JSONResponse(document, status)
+        return self._usual(path, request)
+
+    def _usual(self, path: str, request: Request) -> Response:
         if path == "session":
             return JSONResponse({"hooks": True, "undo": True, "version": __version__})
         if path == "trigger/funnels/funnelClone":

@@ -2,13 +2,17 @@
 
 const KEPT_AS = "funnel-clone.operator-token";
 
-/* An answer that says no. `detail` is a sentence for people; `forceHelps`: the same call with force would be obeyed. */
+/*
+ * An answer that says no. `detail` is a sentence for people; `forceHelps`: the same call with force would be obeyed;
+ * `edited`: pages that it would overwrite.
+ */
 export class Problem extends Error {
-  constructor(status, detail, forceHelps = false) {
+  constructor(status, detail, { force_helps, edited } = {}) {
     super(detail);
     this.status = status;
     this.detail = detail;
-    this.forceHelps = forceHelps;
+    this.forceHelps = force_helps === true;
+    this.edited = Array.isArray(edited) ? edited : [];
   }
 }
 
@@ -55,7 +59,7 @@ async function call(method, path, { token = keptToken(), body, headers = {} } = 
   if (answer.ok && document !== null) return document;
   if (answer.status === 401 && token === keptToken()) onRefused();
   const detail = typeof document?.detail === "string" ? document.detail : document?.title;
-  throw new Problem(answer.status, detail || `The gateway answered ${answer.status}.`, document?.force_helps === true);
+  throw new Problem(answer.status, detail || `The gateway answered ${answer.status}.`, document ?? {});
 }
 
 async function send(method, path, token, body, headers) {

@@ -8,7 +8,7 @@ import { el, show, text } from "/static/dom.js";
  */
 export function ask({ title, body, confirm, danger = false, fields = [], forced = null, act }) {
   const inputs = fields.map(field);
-  const problem = el("p", { class: "problem", role: "alert", hidden: true });
+  const problem = el("div", { class: "problem", role: "alert", hidden: true });
   const cancel = el("button", { type: "button", class: "quiet" }, "Not now");
   const agree = el("button", { type: "submit", class: danger ? "danger" : "primary" }, confirm);
   const form = el(
@@ -25,7 +25,7 @@ export function ask({ title, body, confirm, danger = false, fields = [], forced 
   let force = false;
 
   const complain = (reason) => {
-    text(problem, reason.detail ?? String(reason));
+    problem.replaceChildren(...sentences(reason));
     show(problem, true);
     force = Boolean(forced) && reason.forceHelps === true;
     if (!force) return;
@@ -60,6 +60,11 @@ export function ask({ title, body, confirm, danger = false, fields = [], forced 
     dialog.showModal();
     (inputs[0]?.input ?? (danger ? cancel : agree)).focus();
   });
+}
+
+function sentences(reason) {
+  const pages = (reason.edited ?? []).map(({ name, step_id, reason: why }) => el("li", {}, el("strong", {}, name || step_id), `: ${why}`));
+  return [el("p", {}, reason.detail ?? String(reason)), ...(pages.length ? [el("ul", {}, pages)] : [])];
 }
 
 function field({ name, label, hint, value = "", required = false }) {

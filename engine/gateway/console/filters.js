@@ -30,7 +30,8 @@ export function makeFilters() {
       if (document.activeElement !== field) field.value = value;
     }
     show(clear, Boolean(filters.q || filters.account || filters.state));
-    for (const tab of tabs) tab.update(filters.state, list.counts);
+    // The gateway counts all clones: beside a search these figures would mislead.
+    for (const tab of tabs) tab.update(filters.state, filters.q || filters.account ? null : list.counts);
   };
   return { node, search, update };
 }

@@ -1,6 +1,7 @@
 /* Moving by keys: one stop of Tab for the whole list, arrows within it, and the page's own shortcuts. */
 
 import { showKeys } from "/static/dialogs.js";
+import { attribute } from "/static/dom.js";
 
 /* Rows of `list` become one stop of Tab; the row last used keeps it. `settle` after each drawing. */
 export function rove(list) {
@@ -19,7 +20,7 @@ export function rove(list) {
     at = Math.max(0, Math.min(at, all.length - 1));
     all.forEach((row, index) => {
       const stop = index === at ? 0 : -1;
-      for (const node of row.querySelectorAll("a, button")) if (node.tabIndex !== stop) node.tabIndex = stop;
+      for (const node of row.querySelectorAll("a, button")) attribute(node, "tabindex", stop);
     });
     // The row that had the focus is gone, and the focus with it: it goes to the row that took its place.
     if (inside && document.activeElement === document.body) link(all[at])?.focus();

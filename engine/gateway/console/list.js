@@ -22,12 +22,13 @@ export function makeList() {
   const waiting = el("div", { class: "skeletons", "aria-hidden": "true" }, Array.from({ length: SKELETONS }, () => el("div")));
   const heads = ["State", "Clone", "Progress", "Changed", ""].map((head) => el("span", {}, head));
   const pager = makePager();
+  const heading = el("div", { class: "heads", "aria-hidden": "true" }, heads);
   const node = el(
     "section",
     { class: "list" },
     el("div", { class: "title" }, el("h1", {}, "Clones"), el("div", { class: "title-actions" }, pass, ask)),
     filters.node,
-    el("div", { class: "card" }, el("div", { class: "heads", "aria-hidden": "true" }, heads), waiting, rows, blank),
+    el("div", { class: "card" }, heading, waiting, rows, blank),
     pager.node,
   );
   const update = (now) => {
@@ -39,8 +40,12 @@ export function makeList() {
     keyed(rows, list.clones, (clone) => clone.funnel_id, makeRow, (row, clone) => row.update(clone));
     roving.settle();
     const empty = list.loaded && list.clones.length === 0;
+    const kind = blankKind(list, route.filters);
     show(rows, !empty);
-    drawBlank(blank, empty, list, route.filters);
+    show(heading, !empty);
+    show(filters.node, !empty || kind !== "new");
+    show(blank, empty);
+    keyed(blank, empty ? [kind] : [], (each) => each, (each) => ({ node: BLANKS[each](list) }), () => {});
     pager.update(list, route.filters);
     document.title = `${list.counts?.cloning ? `(${list.counts.cloning}) ` : ""}Clones · funnel-clone`;
   };
@@ -48,11 +53,9 @@ export function makeList() {
 }
 
 /* One of three: the gateway gave no answer, nothing matches, there is nothing yet. */
-function drawBlank(blank, empty, list, filters) {
-  const narrowed = Boolean(filters.q || filters.account || filters.state || filters.cursor);
-  const kind = list.problem && list.clones.length === 0 ? "problem" : narrowed ? "none" : "new";
-  show(blank, empty);
-  keyed(blank, empty ? [kind] : [], (each) => each, (each) => ({ node: BLANKS[each](list) }), () => {});
+function blankKind(list, filters) {
+  if (list.problem) return "problem";
+  return filters.q || filters.account || filters.state || filters.cursor ? "none" : "new";
 }
 
 const BLANKS = {

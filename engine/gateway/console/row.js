@@ -36,7 +36,7 @@ export function makeRow() {
     mark.update(told);
     text(name, nameOf(clone));
     attribute(name, "href", cloneHash(clone.funnel_id));
-    text(account, clone.account_id ?? "no account");
+    text(account, clone.account_id ? `Account ${clone.account_id}` : "No account");
     attribute(account, "aria-label", `Account ${clone.account_id}: show it alone`);
     const sentence = reasonOf(clone, told);
     show(reason, sentence !== "");

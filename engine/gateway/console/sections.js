@@ -3,7 +3,7 @@
 import { adviceFor, kindLabel } from "/static/advice.js";
 import { attribute, el, icon, keyed, show, text } from "/static/dom.js";
 import { aging, copyable, progressBar } from "/static/marks.js";
-import { cloneHash, listHash } from "/static/route.js";
+import { listHash } from "/static/route.js";
 import { counted, duration, moment, number, toldState } from "/static/words.js";
 
 /* `note` stands beside the heading. */
@@ -95,7 +95,6 @@ function factsOf(clone) {
     ["Run", clone.run, null],
     ["Attempt", clone.attempts || null, null],
     ["Next try", clone.next_try_at, null, moment],
-    ["Link", cloneHash(clone.funnel_id), () => copyable(location.href, "a link to this page")],
   ];
 }
 
