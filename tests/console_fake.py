@@ -77,10 +77,11 @@ class FakeGateway:
             self._loop = runner.get_loop()
             runner.run(self._server.serve(sockets=[listener]))
 
-    async def _connect(self, _sid: str, _environ: dict[str, Any], auth: dict[str, Any]) -> None:
+    async def _connect(self, sid: str, _environ: dict[str, Any], auth: dict[str, Any]) -> None:
         if auth.get("token") != TOKEN:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
         self.connected_with.append(auth)
+        self._sockets.start_background_task(self._sockets.emit, "caught_up", {"events": 0}, sid, namespace="/operator")
 
     def _application(self) -> Starlette:
         return Starlette(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -42,9 +42,12 @@ class ConsolePage:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def wait(self, condition: Callable[[], Any], what: str = "") -> Any:
-        told = what or "what the test waits for"
         waiting = WebDriverWait(self.driver, WITHIN_S, poll_frequency=0.05, ignored_exceptions=MOVED)
-        return waiting.until(lambda _: condition(), f"never came: {told}; the page reads:\n{self.text()}")
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException:
+            never = f"never came: {what or 'what the test waits for'}; the page reads:\n{self.text()}"
+        raise AssertionError(never)
 
     def text(self) -> str:
         return str(self.driver.execute_script("return document.body.innerText"))
@@ -52,6 +55,15 @@ class ConsolePage:
     def reads(self, *texts: str) -> None:
         """All of these stand on the page together."""
         self.wait(lambda: all(text in self.text() for text in texts), ", ".join(texts))
+
+    def shows(self, name: str, state: str) -> None:
+        """The list has a clone of this name, in this state as people read it."""
+        script = """
+return [...document.querySelectorAll(".rows .row")]
+  .filter((row) => row.querySelector(".name").textContent === arguments[0])
+  .map((row) => row.querySelector(".chip").textContent);
+"""
+        self.wait(lambda: self.driver.execute_script(script, name) == [state], f"{name}: {state}")
 
     def all(self, css: str) -> list[WebElement]:
         return [found for found in self.driver.find_elements(By.CSS_SELECTOR, css) if found.is_displayed()]
@@ -83,13 +95,28 @@ class ConsolePage:
         script = "const at = document.activeElement; return at.getAttribute('aria-label') || at.textContent || at.id"
         return str(self.driver.execute_script(script))
 
+    def dismiss_toasts(self) -> None:
+        self.driver.execute_script("document.getElementById('toasts').replaceChildren()")
+
+    def settle(self) -> None:
+        """Until fonts and pictures are there."""
+        script = """
+const done = arguments[0];
+const pictures = [...document.images].map((picture) => picture.decode().catch(() => null));
+Promise.all([document.fonts.ready, ...pictures]).then(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+"""
+        self.driver.execute_script("document.querySelectorAll('img').forEach((each) => { each.loading = 'eager'; })")
+        self.driver.execute_async_script(script)
+
     def wider_than_the_window_by(self) -> int:
         script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.driver.execute_script(script))
 
     def complaints(self) -> list[str]:
         """What the browser has logged since it was last asked: refused by the policy, thrown, not found."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        told = [entry["message"] for entry in self.driver.get_log("browser")]
+        # Asked for by the browser itself, where a file of the console is opened alone.
+        return [message for message in told if "/favicon.ico" not in message]
 
 
 def _label(button: WebElement) -> str:

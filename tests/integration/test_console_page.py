@@ -183,7 +183,8 @@ def test_progress_and_ends_show_as_they_come(page: ConsolePage, gateway: FakeGat
     clone |= a_clone(1, steps_total=4, steps_done=4, images_done=6, images_total=6)
     ended = {"funnel_id": clone["funnel_id"], "status": "completed", "event_id": "1:completed", "account_id": "acc1"}
     gateway.emit("funnel_cloning_completed", ended)
-    page.reads("Completed", "4 steps, 6 images")
+    page.reads("4 steps, 6 images")
+    page.shows("Funnel 1", "Completed")
     assert page.driver.find_element("id", "announcements").get_attribute("textContent") == "Funnel 1: Completed."
 
 
@@ -194,8 +195,8 @@ def test_b20_an_event_that_comes_twice_is_told_once(page: ConsolePage, gateway: 
     for _ in range(2):
         page.button("Retry Funnel 1").click()
         page.button("Retry", "dialog").click()
-        page.reads("Waiting")
         page.wait(lambda: not page.all("dialog"))
+        page.shows("Funnel 1", "Waiting")
         clone["state"] = "failed"
         told = {"funnel_id": clone["funnel_id"], "status": "failed", "reason": "poison", "event_id": "e1"}
         gateway.emit("funnel_cloning_failed", told)
@@ -212,11 +213,13 @@ def test_a_lost_line_is_told_and_what_was_missed_is_caught_up(page: ConsolePage,
     changed = {"funnel_id": "other", "state": "cancelled", "account_id": "acc1", "event_id": "last-seen"}
     gateway.emit("clone_changed", changed)
     gateway.stop()
-    page.reads("Connection lost.", "Cloning")
+    page.reads("Connection lost.")
+    page.shows("Funnel 1", "Cloning")
     clone |= a_clone(1)
     gateway.start()
     page.reads("Catching up on what happened meanwhile")
-    page.reads("Live", "Completed", "4 steps, 9 images")
+    page.reads("Live", "4 steps, 9 images")
+    page.shows("Funnel 1", "Completed")
     assert "Catching up" not in page.text()
     assert [auth.get("since") for auth in gateway.connected_with] == [None, "last-seen"]
 

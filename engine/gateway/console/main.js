@@ -16,12 +16,14 @@ import { changed, signOutState, state, subscribe } from "/static/state.js";
 
 const AGING_MS = 10_000;
 const BANNER_MS = 900;
+const CATCHING_UP_MS = 10_000;
 
 const content = document.getElementById("content");
 let list = null;
 let view = null;
 let connection = null;
 let lastList = "#/clones";
+let caughtUp = () => {};
 
 const bar = makeBar(() => signOut());
 
@@ -66,6 +68,7 @@ function enter(session) {
   connection = connectEvents(keptToken(), {
     event: hearEvent,
     connected,
+    caughtUp: () => caughtUp(),
     lost: () => into("lost"),
     refused: async (again) => {
       into("lost");
@@ -82,9 +85,16 @@ function enter(session) {
 async function connected(again) {
   if (!again) return into("live");
   into("catching_up");
-  const shownFor = new Promise((resolve) => setTimeout(resolve, BANNER_MS));
-  await Promise.all([load(), shownFor]);
+  const told = new Promise((resolve) => {
+    caughtUp = resolve;
+    setTimeout(resolve, CATCHING_UP_MS);
+  });
+  await Promise.all([told, load(), passed(BANNER_MS)]);
   if (state.connection === "catching_up") into("live");
+}
+
+function passed(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function into(kind) {

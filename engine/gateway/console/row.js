@@ -5,7 +5,7 @@ import { attribute, el, icon, keyed, show, text } from "/static/dom.js";
 import { aging, chip, progressBar } from "/static/marks.js";
 import { cloneHash, go, listHash } from "/static/route.js";
 import { state } from "/static/state.js";
-import { ago, counted, nameOf, progressLine, toldState } from "/static/words.js";
+import { ago, counted, errorsOf, nameOf, progressLine, toldState } from "/static/words.js";
 
 export function makeRow() {
   let clone = null;
@@ -64,7 +64,7 @@ function reasonOf(clone, told) {
   if (told === "waiting" && clone.next_try_at) {
     return `Next try ${ago(clone.next_try_at)}${clone.reason ? `: ${clone.reason}` : ""}`;
   }
-  if (clone.errors.length === 0) return told === "cloning" || told === "completed" ? "" : (clone.reason ?? "");
-  const more = clone.errors.length > 1 ? `, and ${counted(clone.errors.length - 1, "more error")}` : "";
-  return `${clone.errors[0]}${more}`;
+  const [first, ...more] = errorsOf(clone);
+  if (first === undefined) return "";
+  return more.length > 0 ? `${first}, and ${counted(more.length, "more error")}` : first;
 }

@@ -4,7 +4,7 @@ import { adviceFor, kindLabel } from "/static/advice.js";
 import { attribute, el, icon, keyed, show, text } from "/static/dom.js";
 import { aging, copyable, progressBar } from "/static/marks.js";
 import { listHash } from "/static/route.js";
-import { counted, duration, moment, number, toldState } from "/static/words.js";
+import { counted, duration, errorsOf, moment, number, toldState } from "/static/words.js";
 
 /* `note` stands beside the heading. */
 export function section(heading, ...content) {
@@ -51,12 +51,18 @@ export function errorsSection() {
   const { node, note } = section("What could not be cloned", list);
   node.classList.add("bad");
   const update = (clone) => {
-    const items = clone.errors_by_item.length ? clone.errors_by_item : clone.errors.map((detail) => ({ kind: "clone", item: "", detail }));
+    const items = itemsOf(clone);
     show(node, items.length > 0);
     text(note, counted(items.length, "item"));
     keyed(list, distinct(items), ({ key }) => key, ({ item }) => ({ node: errorLine(item) }), () => {});
   };
   return { node, update };
+}
+
+function itemsOf(clone) {
+  const errors = errorsOf(clone);
+  if (clone.errors_by_item.length === 0) return errors.map((detail) => ({ kind: "clone", item: "", detail }));
+  return clone.errors_by_item.filter((item) => item.kind || errors.includes(item.detail));
 }
 
 /* Two equal errors are one line. */

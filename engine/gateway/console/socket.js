@@ -3,7 +3,7 @@
 const REMEMBERED = 2000;
 
 /*
- * `hear`: {event(name, payload), connected(again), lost(), refused()}. Returns a function that ends the connection.
+ * `hear`: {event(name, payload), connected(again), caughtUp(), lost(), refused(again)}. Returns a function that ends the connection.
  * Events are delivered at least once; `event_id` tells a repeat.
  */
 export function connectEvents(token, hear) {
@@ -20,6 +20,7 @@ export function connectEvents(token, hear) {
     hear.connected(before);
     before = true;
   });
+  socket.on("caught_up", () => hear.caughtUp());
   socket.on("disconnect", (reason) => {
     if (reason === "io client disconnect") return;
     hear.lost();
@@ -27,9 +28,11 @@ export function connectEvents(token, hear) {
     if (!socket.active) setTimeout(() => socket.connect(), 1000);
   });
   socket.on("connect_error", () => {
-    // Refused by the gateway, or not reached: the token's own check tells which.
-    if (socket.active) hear.lost();
-    else hear.refused(() => setTimeout(() => socket.connect(), 2000));
+    if (socket.active) return hear.lost();
+    // Refused: of the token, its own check tells. What else may be refused is the place to go on from; the view is read
+    // again all the same.
+    lastSeen = null;
+    hear.refused(() => setTimeout(() => socket.connect(), 2000));
   });
   socket.onAny((name, payload) => {
     if (payload?.event_id !== undefined) {

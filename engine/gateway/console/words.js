@@ -18,6 +18,11 @@ export function toldState(clone) {
   return clone.state === "completed" && clone.errors.length > 0 ? "with_errors" : clone.state;
 }
 
+/* Why it ended, or what could not be cloned; that it was cancelled its state says already. */
+export function errorsOf(clone) {
+  return clone.state === "cancelled" ? clone.errors.filter((error) => error !== "cancelled") : clone.errors;
+}
+
 export function stateLabel(state) {
   return LABELS[state] ?? state;
 }
