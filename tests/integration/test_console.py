@@ -129,6 +129,7 @@ def test_a_clone_is_cancelled_and_taken_up_again(page: ConsolePage, samples: lis
     page.button("Cancel clone", "dialog").click()
     page.reads("Stopped is cancelled.")
     page.shows("Stopped", "Cancelled")
+    assert page.all(".rows .reason") == [], "that it was cancelled stands there once"
     page.button("Retry Stopped").click()
     page.button("Retry", "dialog").click()
     page.shows("Stopped", "Waiting")

@@ -62,7 +62,7 @@ export function errorsSection() {
 function itemsOf(clone) {
   const errors = errorsOf(clone);
   if (clone.errors_by_item.length === 0) return errors.map((detail) => ({ kind: "clone", item: "", detail }));
-  return clone.errors_by_item.filter((item) => item.kind || errors.includes(item.detail));
+  return clone.errors_by_item.filter((item) => clone.state !== "cancelled" || errors.includes(item.detail) || item.kind);
 }
 
 /* Two equal errors are one line. */
