@@ -26,6 +26,7 @@ Around it:
 - ``edges/mongo/``   every query and every write, one duty a module; ``edges/pipelines`` the updates as plain values
 - ``edges/s3/``      every request to the object store
 - ``core/``          pure: no I/O, no clock, no randomness (``identity``, ``policy``, ``window``, ``backpressure``)
+- ``gateway/``       Socket.IO, the clone API and the console: outbox and progress to those whom they concern
 - ``local/``         the embedded MongoDB, S3 and Ray of the demo and of the tests; ``local/keeper`` leaves them running
 - ``upkeep/``        sample funnels, the demo, and the one oracle of what a sound clone is
   - plan        ``upkeep/plan``       what a clone would do, and what is in its way; writes nothing
@@ -39,8 +40,8 @@ Around it:
 - ``crash_points``   a name behind every effect of a pass, for the fault kit to strike at; off unless asked for
 - ``cli/``           the command ``funnel-clone``
 
-Imports go one way: cli > configuration > upkeep > cluster, local > wiring > flow > edges > telemetry > settings >
-crash_points > core.
+Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry >
+settings > crash_points > core.
 
 Truth lies in MongoDB alone. Ray executes, S3 stores; a cluster, a driver or a worker can be thrown away at any time,
 and the next pass goes on where the documents say that it stood. docs/state_machine.md names every state and arrow,

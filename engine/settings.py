@@ -4,6 +4,7 @@ The keys are the contract's (docs/contract.md, section 6). ``engine.configuratio
 each class refuses an impossible value with a ConfigError that names the key. Secrets are left out of ``repr``.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -16,6 +17,11 @@ def _finite(key: str, value: float) -> None:
     if isinstance(value, float) and not isfinite(value):
         raise ConfigError(key, f"must be a number, not {value}")
 
+
+_MOST_PORT = 65_535
+# What a TTL index takes, in days.
+_MOST_RETENTION_DAYS = 24_855
+_ORIGIN = re.compile(r"https?://[^\s/?#@,]+")
 
 CrossAccount = Literal["allow", "family", "refuse"]
 
@@ -187,6 +193,46 @@ class ChatSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Sockets and HTTP. The two secrets are asked for by ``serve`` alone: no other command needs them."""
+
+    jwt_secret: str = field(default="", repr=False)
+    """Signs the tokens of users (HS256)."""
+    operator_token: str = field(default="", repr=False)
+    host: str = "127.0.0.1"
+    port: int = 6002
+    """0: a free one."""
+    hooks: bool = False
+    """Whether a pass may be started over HTTP (B22)."""
+    cors_origins: str = ""
+    """Origins beside our own whose pages may connect, parted by blanks or commas; none unless named."""
+    retention_days: float = 7
+    """How long notifications are kept for those who were not there."""
+    triggers_per_minute: float = 6
+
+    def __post_init__(self) -> None:
+        _at_least("gateway.port", self.port, 0)
+        if self.port > _MOST_PORT:
+            raise ConfigError("gateway.port", f"must be at most {_MOST_PORT}, not {self.port}")
+        if not self.host.strip():
+            raise ConfigError("gateway.host", "must not be empty")
+        _positive("gateway.retention_days", self.retention_days)
+        if self.retention_days > _MOST_RETENTION_DAYS:
+            raise ConfigError("gateway.retention_days", f"must be at most {_MOST_RETENTION_DAYS}")
+        _positive("gateway.triggers_per_minute", self.triggers_per_minute)
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    "gateway.cors_origins", "must hold origins, as https://app.example.com, without a path"
+                )
+
+    @property
+    def origins(self) -> list[str]:
+        """``cors_origins``, one by one."""
+        return self.cors_origins.replace(",", " ").split()
+
+
+@dataclass(frozen=True, slots=True)
 class LocalSettings:
     """Where the embedded servers keep their data and logs."""
 
@@ -211,3 +257,4 @@ class Settings:
     funnels: FunnelSettings = field(default_factory=FunnelSettings)
     copy: CopySettings = field(default_factory=CopySettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)

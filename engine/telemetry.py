@@ -77,6 +77,16 @@ class Event(StrEnum):
     """Parked, because somebody said so."""
     FUNNEL_ASKED_AGAIN = "funnel asked again"
     """An ended clone is to be tried again, from where it stands."""
+    GATEWAY_STARTED = "gateway started"
+    """It listens."""
+    GATEWAY_ENDED = "gateway ended"
+    """Its clients are let go."""
+    STREAM_BROKEN = "stream broken"
+    """The change stream is opened again; nothing is skipped."""
+    CLIENT_DROPPED = "client dropped"
+    """It did not take in what it was sent, sent what is no message, or may hear no longer."""
+    PASS_TRIGGERED = "pass triggered"  # noqa: S105
+    """Somebody started a pass over HTTP."""
 
 
 _LEVELS: Mapping[Event, int] = {
@@ -84,7 +94,7 @@ _LEVELS: Mapping[Event, int] = {
     **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.TASK_FAILED), logging.WARNING),
-    **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED), logging.WARNING),
+    **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED, Event.STREAM_BROKEN), logging.WARNING),
 }
 """What is told above or below INFO."""
 

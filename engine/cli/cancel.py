@@ -26,16 +26,7 @@ def cancel(clone: str, overrides: tuple[str, ...], *, as_json: bool, cfg: bool) 
     if not isinstance(outcome, cancelling.Cancelled):
         raise click.BadParameter(outcome.reason, param_hint="CLONE")
     if as_json:
-        print_json(
-            {
-                "funnel_id": str(outcome.funnel_id),
-                "state": "cancelled",
-                "was": outcome.was,
-                "run": outcome.run,
-                "steps_done": outcome.steps_done,
-                "steps_left": outcome.steps_left,
-            }
-        )
+        print_json(cancelling.told(outcome))
     else:
         click.echo(f"Clone {outcome.funnel_id}: cancelled, it was {outcome.was}.")
         click.echo(f"{outcome.steps_done} pages are done and stay, {outcome.steps_left} are left; retry goes on there.")

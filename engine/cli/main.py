@@ -18,6 +18,7 @@ from engine.cli.repair import repair
 from engine.cli.request import request
 from engine.cli.retry import retry
 from engine.cli.run_pass import run_pass
+from engine.cli.serve import serve
 from engine.cli.status import status
 from engine.cli.submit import submit
 from engine.cli.verify import verify
@@ -46,7 +47,7 @@ def cli() -> None:
 
 for command in (
     *(cancel, demo, down, import_funnel, init, plan, repair),
-    *(request, retry, run_pass, status, submit, verify),
+    *(request, retry, run_pass, serve, status, submit, verify),
 ):
     cli.add_command(command)
 

@@ -3,8 +3,10 @@
 import click
 
 from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standard_options
-from engine.edges.mongo import requests
-from engine.edges.mongo.client import Store, open_store, require_transactions
+from engine.edges.mongo.client import open_store, require_transactions
+from engine.upkeep import request as asking
+
+_OPTION = {"funnel": "FUNNEL", "account": "--account"}
 
 
 @click.command(epilog=EPILOG)
@@ -27,26 +29,14 @@ def request(
     store = open_store(configured(overrides, cfg=cfg).mongo())
     try:
         require_transactions(store)
-        ids = _insert(store, funnel, name, account, count)
+        outcome = asking.request(store, asking.Request(funnel, name, account), count=count)
     finally:
         store.close()
+    if isinstance(outcome, asking.Refused):
+        raise click.BadParameter(outcome.reason, param_hint=_OPTION[outcome.what])
     if as_json:
-        print_json({"funnel_ids": [str(funnel_id) for funnel_id in ids]})
+        print_json({"funnel_ids": [str(funnel_id) for funnel_id in outcome.funnel_ids]})
     else:
-        for funnel_id in ids:
+        for funnel_id in outcome.funnel_ids:
             click.echo(funnel_id)
     return EXIT_DONE
-
-
-def _insert(store: Store, funnel: str, name: str | None, account: str | None, count: int) -> list[object]:
-    original = requests.find_funnel(store, funnel)
-    if original is None:
-        raise click.BadParameter(f"no funnel has the id {funnel}", param_hint="FUNNEL")
-    account_id = original.get("account_id")
-    if account is not None:
-        found = requests.find_account(store, account)
-        if found is None:
-            raise click.BadParameter(f"no account has the id {account}", param_hint="--account")
-        account_id = found["_id"]
-    clone_name = name if name is not None else f"{original.get('name', '')} (Clone)"
-    return requests.insert_requests(store, original["_id"], clone_name, account_id, count)

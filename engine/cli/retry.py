@@ -1,13 +1,11 @@
 """``retry``: asks for an ended clone again, from where it stands."""
 
-from typing import Any
-
 import click
 
 from engine.cli.command import EPILOG, EXIT_DONE, EXIT_PROBLEMS, configured, print_json, standard_options
 from engine.edges.mongo.client import open_store, require_transactions
 from engine.upkeep import retry as retrying
-from engine.upkeep.retry import Edited, EditedPage, Revived
+from engine.upkeep.retry import Edited, Revived
 
 FORCE = "--force overwrites them"
 
@@ -35,21 +33,10 @@ def retry(clone: str, overrides: tuple[str, ...], *, force: bool, as_json: bool,
     if not isinstance(outcome, Revived):
         raise click.BadParameter(outcome.reason, param_hint="CLONE")
     if as_json:
-        print_json(_document(outcome))
+        print_json(retrying.told(outcome))
     else:
         _print(outcome)
     return EXIT_DONE
-
-
-def _document(done: Revived) -> dict[str, Any]:
-    return {
-        "funnel_id": str(done.funnel_id),
-        "state": "asked",
-        "was": done.was,
-        "steps": [str(step_id) for step_id in done.steps],
-        "images": done.images,
-        "gone": [str(step_id) for step_id in done.gone],
-    }
 
 
 def _print(done: Revived) -> None:
@@ -64,17 +51,7 @@ def _refuse(outcome: Edited, *, as_json: bool) -> int:
     told = f"clone {outcome.funnel_id}: {len(outcome.pages)} pages would be overwritten; nothing was written ({FORCE})"
     click.echo(f"Error: {told}", err=True)
     for page in outcome.pages:
-        click.echo(f"  page {page.step_id} ({page.name}): {_why(page)}", err=True)
+        click.echo(f"  page {page.step_id} ({page.name}): {retrying.why(page)}", err=True)
     if as_json:
-        edited = [
-            {"step_id": str(page.step_id), "name": page.name, "texts": list(page.texts), "reason": _why(page)}
-            for page in outcome.pages
-        ]
-        print_json({"error": told, "funnel_id": str(outcome.funnel_id), "edited": edited})
+        print_json({"error": told, "funnel_id": str(outcome.funnel_id), "edited": retrying.told_edited(outcome)})
     return EXIT_PROBLEMS
-
-
-def _why(page: EditedPage) -> str:
-    if page.proved:
-        return f"its {' and '.join(page.texts)} was edited since it was cloned"
-    return "the old system cloned it, so whether it was edited since cannot be told"

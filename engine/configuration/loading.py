@@ -11,6 +11,7 @@ from engine.configuration.overrides import for_hydra
 from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
 from engine.settings import (
+    GatewaySettings,
     LocalSettings,
     MongoSettings,
     RaySettings,
@@ -67,6 +68,10 @@ class Configuration:
     def scan(self) -> ScanSettings:
         """Which funnels a pass takes, alone."""
         return self._section("scan", ScanSettings)
+
+    def gateway(self) -> GatewaySettings:
+        """Sockets and HTTP, alone."""
+        return self._section("gateway", GatewaySettings)
 
     def steps(self) -> StepSettings:
         """The work on steps alone."""

@@ -54,4 +54,6 @@ def expected(key: str) -> str:
         return f"one of {', '.join(get_args(hint))}"
     if float in (hint, *get_args(hint)):
         return "a number"
+    if hint is bool:
+        return "true or false"
     return "a whole number" if int in (hint, *get_args(hint)) else "a text"

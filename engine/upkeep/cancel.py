@@ -1,5 +1,7 @@
 """``cancel``: a clone that is asked for, waits or is in work ends; what was made stays, for a retry or an undo."""
 
+from typing import Any
+
 from engine.core.state import WrongState
 from engine.edges.mongo.cancels import Cancelled, Thresholds
 from engine.edges.mongo.client import Store
@@ -8,7 +10,7 @@ from engine.settings import ScanSettings, StepSettings
 from engine.telemetry import Event, emit
 from engine.upkeep.clone_named import Unknown, clone_named, unknown
 
-__all__ = ["CancelOutcome", "Cancelled", "Unknown", "WrongState", "cancel"]
+__all__ = ["CancelOutcome", "Cancelled", "Unknown", "WrongState", "cancel", "told"]
 
 CancelOutcome = Cancelled | WrongState | Unknown
 
@@ -35,3 +37,15 @@ def cancel(store: Store, clone: str, scan: ScanSettings, steps: StepSettings) ->
     if isinstance(outcome, Cancelled):
         emit(Event.FUNNEL_CANCELLED, funnel_id=outcome.funnel_id, was=outcome.was, steps_done=outcome.steps_done)
     return outcome
+
+
+def told(done: Cancelled) -> dict[str, Any]:
+    """What a cancel came to, as commands and calls tell it."""
+    return {
+        "funnel_id": str(done.funnel_id),
+        "state": "cancelled",
+        "was": done.was,
+        "run": done.run,
+        "steps_done": done.steps_done,
+        "steps_left": done.steps_left,
+    }

@@ -19,16 +19,19 @@ def overview(store: Store, limit: int) -> dict[str, Any]:
         "counts": reads.count_by_state(store),
         "pass": lease["owner"] if lease is not None and lease["live"] else None,
         "passes": reads.last_passes(store, 5),
-        "clones": [_line(funnel) for funnel in reads.list_clones(store, limit)],
+        "clones": [line_of(funnel) for funnel in reads.list_clones(store, limit)],
     }
 
 
 def one(store: Store, text: str) -> dict[str, Any] | None:
     """All that is known of one clone; None where no clone's id reads ``text``."""
     funnel = reads.find_clone(store, text)
-    if funnel is None:
-        return None
-    line = _line(funnel)
+    return None if funnel is None else in_full(store, funnel)
+
+
+def in_full(store: Store, funnel: Document) -> dict[str, Any]:
+    """All that is known of a clone that was found."""
+    line = line_of(funnel)
     steps = [step for step in reads.steps_of(store, funnel["_id"]) if step.get("original_step_id") is not None]
     on_pages = reads.page_errors(store, funnel["_id"])
     images_done, images_total = reads.image_counts(store, funnel["_id"])
@@ -44,12 +47,10 @@ def one(store: Store, text: str) -> dict[str, Any] | None:
         "steps_total": max(len(steps), line["steps_total"]),
         "images_done": images_done,
         "images_total": max(images_total, line["images_total"]),
-        "run": clone.get("run", 0),
         "epoch": clone.get("epoch", 0),
         "pass": clone.get("pass"),
-        "next_try_at": clone.get("next_try_at"),
-        "started_at": clone.get("started_at"),
-        "finished_at": clone.get("finished_at"),
+        "proof": clone.get("proof"),
+        "asked_at": funnel.get("createdAt"),
         "steps": [_step(step, on_pages.get(repr(step["_id"]), [])) for step in steps],
     }
 
@@ -67,6 +68,7 @@ def _step(step: Document, errors: Sequence[str]) -> dict[str, Any]:
         "name": str(step.get("name", "")),
         "state": _step_state(step),
         "attempts": _mapping(step.get("clone")).get("attempts", 0),
+        "version": step.get("version"),
         "processed": _mapping(step.get("processed")),
         "errors": list(errors),
     }
@@ -85,7 +87,8 @@ def _failure(error: str) -> dict[str, Any]:
     return {"kind": found.kind, "source": found.source or None, "reason": found.reason}
 
 
-def _line(funnel: Document) -> dict[str, Any]:
+def line_of(funnel: Document) -> dict[str, Any]:
+    """A clone in short: what its own document tells."""
     clone = _mapping(funnel.get("clone"))
     progress = _mapping(clone.get("progress"))
     errors = clone.get("errors") or (funnel.get("error") if state_of(funnel) != "completed" else None)
@@ -95,7 +98,11 @@ def _line(funnel: Document) -> dict[str, Any]:
         "account_id": str(funnel.get("account_id")),
         "original_funnel_id": str(funnel.get("original_funnel_id")),
         "state": state_of(funnel),
+        "run": clone.get("run", 0),
         "attempts": clone.get("attempts", 0),
+        "next_try_at": clone.get("next_try_at"),
+        "started_at": clone.get("started_at"),
+        "finished_at": clone.get("finished_at"),
         "reason": clone.get("reason"),
         "errors": [str(error) for error in errors] if isinstance(errors, list) else [],
         **{key: progress.get(key, 0) for key in ("steps_done", "steps_total", "images_done", "images_total")},

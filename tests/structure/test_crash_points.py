@@ -30,6 +30,8 @@ EXCEPTIONS = {
     "edges/mongo/cancels.py": "a command's own write: one transaction, whole or not there",
     "edges/mongo/ingest.py": "a command's own writes: no pass makes them, and none takes up what they leave",
     "edges/mongo/repair.py": "a command's own writes, each a compare and set of one document that a second run repeats",
+    "edges/mongo/once.py": "a call's own write: one transaction, whole or not there",
+    "edges/mongo/outbox.py": "a gateway's own mark of what was had: lost with it, it is told again, and then marked",
     "edges/mongo/requests.py": "a command's own write: each request is one document, whole or not there",
     "edges/mongo/retries.py": "a command's own write: one transaction, whole or not there",
     "edges/s3/objects.py": "for the commands: a pass copies objects, and neither writes nor deletes any itself",

@@ -9,7 +9,12 @@
 - ``cancels``     a clone ends because somebody says so
 - ``retries``     an ended clone is asked for again: compared, then flagged
 - ``passes``      the record of each pass
-- ``requests``    asking for clones
+- ``requests``    asking for clones; ``once`` asks once a key
+- ``outbox``      notifications as those who listen read them, and the mark that they had them
+- ``changes``     the change stream of notifications and clones
+- ``users``       who may listen
+- ``retention``   how long notifications are kept
+- ``listing``     clones by page, state, account and name
 - ``repair``      a repair's compare-and-set writes; ``repair_reads`` what it reads, ``repair_sizes`` what is too large
 - ``indexes``     the engine's own and the shared collections' indexes
 - ``planning``    what ``plan`` asks beyond them: sizes, names of forms

@@ -93,6 +93,11 @@ class Store:
         """Who runs a pass now, and until when."""
         return self.db["clone_leases"]
 
+    @property
+    def requests(self) -> Collection[Document]:
+        """Keys under which clones were asked for over HTTP, so that a repeat asks for no second one."""
+        return self.db["clone_requests"]
+
     def transaction(self, body: Callable[[ClientSession], Result]) -> Result:
         """Run ``body`` in a majority transaction, again from its start on transient errors: it must be repeatable."""
         with self.client.start_session() as session:

@@ -31,6 +31,9 @@ class Index:
         return IndexModel(list(self.keys), name=self.name, **self.options)
 
 
+CLONES_ALONE: dict[str, Any] = {"original_funnel_id": {"$exists": True}}
+
+
 def _ours(*fields: str) -> dict[str, Any]:
     return {
         "unique": True,
@@ -42,6 +45,7 @@ OWN = (
     Index("clone_outbox", "clone_outbox_created", (("created_at", 1), ("_id", 1))),
     Index("clone_outbox", "clone_outbox_account", (("account_id", 1), ("created_at", 1))),
     Index("clone_passes", "clone_passes_started", (("started_at", -1),)),
+    Index("clone_requests", "clone_requests_expiry", (("created_at", 1),), {"expireAfterSeconds": 86_400}),
 )
 
 SHARED = (
@@ -66,6 +70,12 @@ SHARED = (
     Index("sites_images", "clone_funnel_images", (("ref_id", 1), ("_id", 1))),
     Index("sites_images", "clone_one_image", (("ref_id", 1), ("source_key", 1)), _ours("source_key")),
     Index("forms", "clone_form_secret", (("form_secret_id", 1),)),
+    Index(
+        "forms",
+        "clone_funnel_forms",
+        (("clone.funnel_id", 1), ("_id", 1)),
+        {"partialFilterExpression": {"clone.funnel_id": {"$exists": True}}},
+    ),
     Index("support_tokens", "clone_token_domain", (("domain", 1),)),
     Index("users", "clone_account_users", (("account", 1), ("active", 1))),
     # What `status` and the console list.
@@ -75,6 +85,8 @@ SHARED = (
         (("clone.state", 1), ("_id", -1)),
         {"partialFilterExpression": {"clone.run": {"$exists": True}}},
     ),
+    Index("funnels", "clone_listed", (("_id", -1),), {"partialFilterExpression": CLONES_ALONE}),
+    Index("funnels", "clone_of_account", (("account_id", 1), ("_id", -1)), {"partialFilterExpression": CLONES_ALONE}),
 )
 
 

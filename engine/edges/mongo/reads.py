@@ -5,7 +5,7 @@ from typing import Any
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, find_by_text, translated
 
-_LISTED = {
+LISTED = {
     "name": 1,
     "account_id": 1,
     "original_funnel_id": 1,
@@ -14,9 +14,13 @@ _LISTED = {
     "original_funnel_deleted": 1,
     "error": 1,
     "clone": 1,
+    "createdAt": 1,
     "updatedAt": 1,
 }
+"""What is shown of a clone."""
 
+
+_STEP_FIELDS = ("name", "pending", "in_progress", "original_step_id", "processed", "version", "clone", "updatedAt")
 
 # Every state by name, so that the index `clone_held`, which begins with it, can be used.
 _STATES = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
@@ -25,14 +29,14 @@ _IN_WORK = {"in_progress": True, "clone.state": {"$in": [None, *_STATES]}}
 
 def find_clone(store: Store, text: str) -> Document | None:
     """A clone, or a request for one, whose id reads ``text``; None where there is none."""
-    funnel = find_by_text(store.funnels, text, _LISTED)
+    funnel = find_by_text(store.funnels, text, LISTED)
     is_clone = funnel is not None and ("original_funnel_id" in funnel or "clone" in funnel)
     return funnel if is_clone else None
 
 
 def steps_of(store: Store, funnel_id: Any) -> list[Document]:
     """The steps of a clone, without their text, oldest first."""
-    fields = dict.fromkeys(("name", "pending", "in_progress", "original_step_id", "processed", "clone", "updatedAt"), 1)
+    fields = dict.fromkeys(_STEP_FIELDS, 1)
     with translated(f"steps of funnel {funnel_id}"):
         return list(store.steps.find({"funnel_id": funnel_id}, fields).sort("_id", 1))
 
@@ -56,6 +60,20 @@ def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
     return done, total
 
 
+def images_of(store: Store, funnel_id: Any, limit: int) -> list[Document]:
+    """Image records of a clone, in the order of their ids; ``limit`` at most."""
+    fields = dict.fromkeys(("fileName", "fileSize", "uploaded", "key", "additionalInfo.Location", "clone.error"), 1)
+    with translated(f"images of funnel {funnel_id}"):
+        return list(store.images.find({"ref_id": funnel_id}, fields).sort("_id", 1).limit(limit))
+
+
+def forms_of(store: Store, funnel_id: Any, limit: int) -> list[Document]:
+    """The forms that were made for a clone, in the order of their ids; ``limit`` at most."""
+    with translated(f"forms of funnel {funnel_id}"):
+        made = store.forms.find({"clone.funnel_id": funnel_id}, {"form_secret_id": 1, "form_name": 1})
+        return list(made.sort("_id", 1).limit(limit))
+
+
 def list_clones(store: Store, limit: int) -> list[Document]:
     """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
     waiting = pipelines.waiting()
@@ -64,9 +82,9 @@ def list_clones(store: Store, limit: int) -> list[Document]:
         "clone.run": {"$exists": True},
     }
     with translated("funnels"):
-        in_work = list(store.funnels.find(_IN_WORK, _LISTED).sort("_id", 1).limit(limit))
-        asked = list(store.funnels.find(waiting, _LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
-        done = list(store.funnels.find(ended, _LISTED).sort("_id", -1).limit(limit))
+        in_work = list(store.funnels.find(_IN_WORK, LISTED).sort("_id", 1).limit(limit))
+        asked = list(store.funnels.find(waiting, LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
+        done = list(store.funnels.find(ended, LISTED).sort("_id", -1).limit(limit))
     return in_work + asked + done
 
 

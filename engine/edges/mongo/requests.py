@@ -26,7 +26,19 @@ def insert_requests(store: Store, original_id: DocId, name: str, account_id: Doc
     Not safe to repeat: each call asks for more clones.
     """
     ids = [new_id() for _ in range(count)]
-    request = {
+    asked = [{"$set": request(original_id, name, account_id)}]
+    with translated(f"request for clones of funnel {original_id}"):
+        for start in range(0, count, BATCH):
+            store.funnels.bulk_write(
+                [UpdateOne({"_id": i}, asked, upsert=True) for i in ids[start : start + BATCH]],
+                ordered=False,
+            )
+    return ids
+
+
+def request(original_id: DocId, name: str, account_id: DocId) -> Document:
+    """The fields of a funnel that asks to become a clone, as a pipeline sets them."""
+    return {
         "name": {"$literal": name},
         "account_id": {"$literal": account_id},
         "original_funnel_id": {"$literal": original_id},
@@ -36,10 +48,3 @@ def insert_requests(store: Store, original_id: DocId, name: str, account_id: Doc
         "createdAt": "$$NOW",
         "updatedAt": "$$NOW",
     }
-    with translated(f"request for clones of funnel {original_id}"):
-        for start in range(0, count, BATCH):
-            store.funnels.bulk_write(
-                [UpdateOne({"_id": i}, [{"$set": request}], upsert=True) for i in ids[start : start + BATCH]],
-                ordered=False,
-            )
-    return ids

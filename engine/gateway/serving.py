@@ -1,0 +1,253 @@
+"""The process: what runs beside the calls, started and ended with it."""
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from engine.core.errors import CloneError, ConfigError
+from engine.edges.mongo import indexes
+from engine.edges.mongo.changes import Change
+from engine.edges.mongo.client import Store, open_store, require_transactions
+from engine.edges.mongo.outbox import Notification
+from engine.edges.mongo.retention import keep_notifications
+from engine.edges.s3 import Objects
+from engine.gateway.app import Calls, http, whole
+from engine.gateway.audience import Audience
+from engine.gateway.auth import require_secrets
+from engine.gateway.counts import Counts
+from engine.gateway.health import Answer, Check, Checks, answers_at
+from engine.gateway.metrics import Meters
+from engine.gateway.presence import Presence
+from engine.gateway.sockets import MOST_MESSAGE_BYTES, Doors, server
+from engine.gateway.tail import Tail
+from engine.gateway.trigger import Submit
+from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+from engine.telemetry import Event, events
+
+log = events(__name__)
+
+THREADS = 16
+TICK_S = 0.25
+END_WITHIN_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a gateway is made of."""
+
+    gateway: GatewaySettings
+    mongo: MongoSettings
+    s3: S3Settings | None
+    """None: not configured; then its health is not told."""
+    ray: RaySettings
+    scan: ScanSettings
+    steps: StepSettings
+    submit: Submit
+
+
+class Gateway:
+    """Open from ``open`` on; ``app`` is what a server serves meanwhile, in the loop that opened it."""
+
+    def __init__(self, needs: Needs, store: Store) -> None:
+        self.store = store
+        self.meters = Meters()
+        self.audience = Audience()
+        self._threads = ThreadPoolExecutor(THREADS, "gateway")
+        self._sio = server(needs.gateway.origins)
+        self.doors = Doors(self._sio, needs.gateway, store, self.audience, self._threads)
+        self.presence = Presence(store, self.audience, self.doors)
+        self.tail = Tail(store, self._hear, asyncio.get_running_loop())
+        checks = Checks(self._checks(needs), ThreadPoolExecutor(4, "health"))
+        self._counts = Counts(store)
+        calls = Calls(store, needs.gateway, needs.scan, needs.steps, checks, self.meters, self._counts, needs.submit)
+        self.app = whole(self.meters.counted(http(calls)), self._sio)
+        self.meters.gauge("clients", "Clients connected, users and operators", lambda: len(self.audience))
+        self.meters.gauge("operators", "Operators connected", lambda: self.audience.operators)
+        self.meters.gauge("arrived", "Notifications that arrived at users", lambda: self.doors.deliveries.arrived)
+        self.meters.gauge("stream_breaks", "How often the change stream broke", lambda: self.tail.breaks)
+        self.meters.gauge("stream_alive", "1: events are heard of", lambda: float(self.tail.alive))
+        self.events = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Follow the database, and let clients in; what they have had is written at the end."""
+        self.tail.start()
+        beside = (self._tick, self.presence.run, self.doors.deliveries.run)
+        tasks = [asyncio.create_task(_kept_up(each)) for each in beside]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(self.tail.stop)
+            with suppress(CloneError):  # what is not marked is told again
+                await self.doors.close()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _hear(self, change: Change) -> None:
+        if isinstance(change, Notification):
+            self.events += 1
+            self.meters.events.labels(_known(change.event)).inc()
+        else:
+            self._counts.change()
+        self.audience.hear(change, monotonic())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.audience.tick(monotonic())
+
+    def _checks(self, needs: Needs) -> Mapping[str, Check]:
+        def mongo() -> Answer:
+            require_transactions(self.store)
+            return "ok"
+
+        def events() -> Answer:
+            return "ok" if self.tail.alive else "unreachable"
+
+        ray = answers_at(needs.ray.job_address or needs.ray.address)
+        return {"mongo": mongo, "events": events, "s3": _s3_check(needs.s3), "ray": ray}
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Again whenever it breaks: a task that ended would be missed by nobody."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            log.emit(Event.TASK_FAILED, task=getattr(work, "__qualname__", "task"), error=repr(error))
+            await asyncio.sleep(1)
+
+
+_EVENTS = frozenset({"funnel_cloning_completed", "funnel_cloning_failed"})
+
+
+def _known(event: str) -> str:
+    """Whoever writes into the outbox makes no new labels."""
+    return event if event in _EVENTS else "other"
+
+
+def _s3_check(settings: S3Settings | None) -> Check:
+    if settings is None:
+        return lambda: "not configured"
+    objects = Objects(settings)
+
+    def check() -> Answer:
+        objects.check(settings.bucket)
+        return "ok"
+
+    return check
+
+
+@contextmanager
+def prepared(needs: Needs) -> Iterator[Store]:
+    """A store that is fit for a gateway: transactions, indexes, retention.
+
+    Raises:
+        ConfigError: A secret is missing or weak, or MongoDB is no replica set.
+        ServiceUnreachable: MongoDB does not answer.
+    """
+    require_secrets(needs.gateway)
+    store = open_store(needs.mongo)
+    try:
+        require_transactions(store)
+        indexes.ensure(store, indexes.OWN)
+        keep_notifications(store, needs.gateway.retention_days)
+        yield store
+    finally:
+        store.close()
+
+
+def serve(needs: Needs, started: Callable[[str], None]) -> Mapping[str, Any]:
+    """Serve until SIGINT or SIGTERM; returns the summary. ``started`` is told the address once it listens.
+
+    Raises:
+        ConfigError, ServiceUnreachable: As ``prepared``; or the port is taken.
+    """
+    _allow_many_clients()
+    with listening_on(needs.gateway) as listening, prepared(needs) as store:
+        return asyncio.run(_serve(needs, store, listening, started))
+
+
+async def _serve(
+    needs: Needs, store: Store, listening: socket.socket, started: Callable[[str], None]
+) -> Mapping[str, Any]:
+    gateway, began = Gateway(needs, store), monotonic()
+    running = Uvicorn(uvicorn_config(gateway.app))
+    host, port = listening.getsockname()[:2]
+    running.when_started = lambda: started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    loop = asyncio.get_running_loop()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(ending, running.end)
+    async with gateway.open():
+        await running.serve([listening])
+    return {"events": gateway.events, "seconds": round(monotonic() - began, 1)}
+
+
+def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=MOST_MESSAGE_BYTES,
+        # Engine.IO has pings of its own; messages are too small to be worth compressing.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=END_WITHIN_S,
+    )
+
+
+class Uvicorn(uvicorn.Server):
+    """Ends when we say so. Its own signal handlers would end the process before the summary."""
+
+    when_started: Callable[[], None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None of them."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell."""
+        await super().startup(sockets)
+        if self.when_started is not None:
+            self.when_started()
+
+    def end(self) -> None:
+        """End soon; asked again, at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _allow_many_clients() -> None:
+    """Each has a file of its own, and a shell's usual limit is 1,024 of them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@contextmanager
+def listening_on(settings: GatewaySettings) -> Iterator[socket.socket]:
+    """The socket of the gateway; raises ConfigError where nothing can listen there."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+    except OSError as error:
+        reason = f"nothing can listen on {settings.host} port {settings.port}: {error.strerror or error}"
+        raise ConfigError("gateway.port", reason) from error
+    with listening:
+        yield listening
