@@ -114,7 +114,8 @@ Promise.all([document.fonts.ready, ...pictures]).then(() => requestAnimationFram
 
     def complaints(self) -> list[str]:
         """What the browser has logged since it was last asked: refused by the policy, thrown, not found."""
-        told = [entry["message"] for entry in self.driver.get_log("browser")]
+        logged = self.driver.execute("getLog", {"type": "browser"})["value"]
+        told = [str(entry["message"]) for entry in logged]
         # Asked for by the browser itself, where a file of the console is opened alone.
         return [message for message in told if "/favicon.ico" not in message]
 

@@ -18,7 +18,7 @@ from engine.settings import Settings
 from engine.upkeep.samples import Sample, bring_in
 from tests.browser import chromium, shown
 from tests.console_page import DESKTOP, PHONE, ConsolePage
-from tests.console_served import OPERATOR_TOKEN, Served, served
+from tests.gateway import OPERATOR, Running, gateway_here, gateway_process
 from tests.in_process import Workshop
 
 
@@ -29,19 +29,24 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def gateway(settings: Settings, tmp_path: Path) -> Iterator[Served]:
-    with served(settings, tmp_path) as running:
+def gateway(settings: Settings) -> Iterator[Running]:
+    with gateway_here(settings, hooks=True) as running:
         yield running
 
 
 @pytest.fixture
-def page(driver: Chrome, gateway: Served) -> Iterator[ConsolePage]:
-    opened = ConsolePage(driver, gateway.url)
-    opened.sized(DESKTOP)
-    opened.open(token=OPERATOR_TOKEN)
-    opened.reads("Live")
-    yield opened
+def page(driver: Chrome, gateway: Running) -> Iterator[ConsolePage]:
+    yield signed_in(driver, gateway)
     driver.get("about:blank")
+
+
+def signed_in(driver: Chrome, gateway: Running) -> ConsolePage:
+    page = ConsolePage(driver, gateway.url)
+    page.sized(DESKTOP)
+    page.complaints()
+    page.open(token=OPERATOR)
+    page.reads("Live")
+    return page
 
 
 @pytest.fixture
@@ -152,15 +157,19 @@ def test_a_request_that_cannot_be_met_is_told_in_the_dialog(page: ConsolePage) -
 
 
 def test_what_a_dead_gateway_missed_is_caught_up(
-    page: ConsolePage, gateway: Served, samples: list[Sample], workshop: Workshop
+    driver: Chrome, settings: Settings, samples: list[Sample], workshop: Workshop
 ) -> None:
-    ask_for(page, samples[0], "Meanwhile")
-    gateway.stop()
+    with gateway_process(settings) as first:
+        page = signed_in(driver, first)
+        ask_for(page, samples[0], "Meanwhile")
+        assert first.process is not None
+        first.process.kill()
     page.reads("Connection lost.")
     workshop.clone()
-    gateway.start()
-    page.reads("Live")
-    page.shows("Meanwhile", "Completed")
+    with gateway_process(settings, port=int(first.url.rpartition(":")[2])):
+        page.reads("Live", "Meanwhile: completed.")
+        page.shows("Meanwhile", "Completed")
+        driver.get("about:blank")
 
 
 def test_what_docs_show(
@@ -188,7 +197,7 @@ def test_what_docs_show(
     page.shows("Book launch", "Waiting")
     page.dismiss_toasts()
     keep_looks(page, "list")
-    page.open("#/clones", token=OPERATOR_TOKEN)
+    page.open("#/clones", token=OPERATOR)
     page.reads("Black Friday")
     page.driver.find_element("link text", "Black Friday").click()
     page.reads("Cloning", "Steps", "Proof")

@@ -42,7 +42,7 @@ def page(driver: Chrome, gateway: FakeGateway) -> Iterator[ConsolePage]:
     yield opened
     # Nobody shall go on calling a gateway that is gone.
     driver.get("about:blank")
-    driver.get_log("browser")
+    opened.complaints()
 
 
 def fill(gateway: FakeGateway, *clones: dict[str, object]) -> None:
@@ -264,6 +264,18 @@ def test_a_refusal_that_force_helps_offers_force_and_says_what_it_overwrites(
     page.button("Retry and overwrite", "dialog").click()
     page.reads("Funnel 1 is asked for again.", "Waiting")
     assert [body for _, _, body in gateway.calls] == [{"force": False}, {"force": True}]
+
+
+def test_an_undone_clone_is_gone_from_the_list(page: ConsolePage, gateway: FakeGateway) -> None:
+    fill(gateway, a_clone(1), a_clone(2))
+    page.open(f"#/clones/{a_clone(1)['funnel_id']}", token=TOKEN)
+    page.button("Undo").click()
+    page.reads("Removes all that the clone made, and nothing else: 4 pages, 9 images", "This cannot be taken back.")
+    assert page.focused() == "Not now"
+    page.button("Undo clone", "dialog").click()
+    page.reads("Funnel 1 is undone: what it made is removed.")
+    page.wait(lambda: page.names() == ["Funnel 2"])
+    assert gateway.calls == [("POST", f"clones/{a_clone(1)['funnel_id']}/undo", {"force": False})]
 
 
 def test_a_refusal_that_nothing_helps_stays_in_the_dialog(page: ConsolePage, gateway: FakeGateway) -> None:

@@ -1,11 +1,14 @@
 /* What an event changes on screen at once; what it does not say is read again soon after. */
 
+import { fetchClone } from "/static/api.js";
 import { loadSoon } from "/static/loading.js";
 import { announce, toast } from "/static/notices.js";
 import { changed, copiesOf, state } from "/static/state.js";
 import { counted, nameOf, stateLabel, toldState } from "/static/words.js";
 
 const REASONS = { cancelled: "cancelled", original_funnel_deleted: "source_deleted" };
+
+const TONES = { completed: "good", with_errors: "warning", failed: "bad", source_deleted: "bad", cancelled: "plain" };
 
 const HEARD = {
   funnel_cloning_progress: onProgress,
@@ -59,6 +62,16 @@ function onChanged(payload) {
 function enter(clone, into) {
   clone.state = into;
   clone.updated_at = new Date().toISOString();
+}
+
+/* After a lost line: how what this tab asked for has ended meanwhile, whether its event comes again or not. */
+export async function tellMissed() {
+  for (const id of [...state.touched]) {
+    const clone = await fetchClone(id).catch(() => null);
+    const told = clone && toldState(clone);
+    if (!(told in TONES) || !state.touched.delete(id)) continue;
+    toast(`${nameOf(clone)}: ${stateLabel(told).toLowerCase()}.`, { tone: TONES[told], funnelId: id });
+  }
 }
 
 /* Ends of what this tab asked for, as a toast; of the others on screen, read out alone. */

@@ -3,7 +3,7 @@
 import { fetchSession, keepToken, keptToken, whenRefused } from "/static/api.js";
 import { makeBar } from "/static/bar.js";
 import { makeClonePage } from "/static/clone.js";
-import { hearEvent } from "/static/events.js";
+import { hearEvent, tellMissed } from "/static/events.js";
 import { listenToKeys } from "/static/keyboard.js";
 import { makeList } from "/static/list.js";
 import { load } from "/static/loading.js";
@@ -89,7 +89,7 @@ async function connected(again) {
     caughtUp = resolve;
     setTimeout(resolve, CATCHING_UP_MS);
   });
-  await Promise.all([told, load(), passed(BANNER_MS)]);
+  await Promise.all([told, load(), tellMissed(), passed(BANNER_MS)]);
   if (state.connection === "catching_up") into("live");
 }
 
