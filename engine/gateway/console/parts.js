@@ -13,11 +13,12 @@ function note(listed, total, word) {
 
 export function stepsSection() {
   const list = el("ol", { class: "steps" });
-  const none = el("p", { class: "quiet-text" }, "Not laid out yet.");
+  const none = el("p", { class: "quiet-text" });
   const part = section("Steps", none, list);
   const update = (clone) => {
     text(part.note, clone.steps.length ? note(clone.steps.length, clone.steps_total, "step") : "");
     show(none, clone.steps.length === 0);
+    text(none, clone.state === "completed" ? "The original has none." : "Not laid out yet.");
     keyed(list, clone.steps, (step) => step.step_id, makeStep, (row, step) => row.update(step));
   };
   return { node: part.node, update };
