@@ -63,7 +63,11 @@ IMAGES = _metric("counter", "images", "Images copied, each once, however many pa
 BYTES = _metric("counter", "bytes", "Bytes of these images.")
 FORMS = _metric("counter", "forms", "Forms copied.")
 COPY_REQUESTS = _metric("counter", "copy_requests", "Copies asked of the object store, each try counted.")
-COPIES_REFUSED = _metric("counter", "copies_refused", "How often the object store asked a copy actor for less.")
+COPIES_REFUSED = _metric(
+    "counter",
+    "copies_refused",
+    "How often a copy actor sends less at once: the object store refused more than it bears.",
+)
 LEASE_TAKEOVERS = _metric(
     "counter", "lease_takeovers", "Leases taken over from a pass that did not give its own back: it died."
 )

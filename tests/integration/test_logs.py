@@ -37,8 +37,9 @@ def test_b23_driver_workers_and_copy_actors_tell_the_pass_the_funnel_and_the_ste
     sound, broken = (build_funnel(database, s3, bucket, **SMALL) for _ in range(2))
     database["funnel.step.components"].update_one({"funnel_id": broken}, {"$set": {"components": 5}})
     done, failed = (request_clone(database, original) for original in (sound, broken))
-    door.faults.append(Fault(503, "SlowDown"))
-    report = run_pass(replace(settings, s3=behind_door, log=LogSettings("json")), drain=False, show=lambda _: None)
+    door.faults.extend([Fault(503, "SlowDown")] * 5)  # one more than an actor bears
+    given = replace(settings, s3=behind_door, log=LogSettings("json"), copy=replace(settings.copy, actors=1))
+    report = run_pass(given, drain=False, show=lambda _: None)
     assert (report.figures["completed"], report.figures["failed"]) == (1, 1)
 
     by_each = {"pass ended", "task error", "copies slowed"}  # the driver, a worker, a copy actor
