@@ -14,7 +14,7 @@ def init(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     store = open_store(configured(overrides, cfg=cfg).mongo())
     try:
         require_transactions(store)
-        wanted = (*indexes.OWN, *indexes.SHARED)
+        wanted = (*indexes.OWN, *indexes.GATEWAYS, *indexes.SHARED)
         made = indexes.ensure(store, wanted)
     finally:
         store.close()

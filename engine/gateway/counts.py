@@ -6,11 +6,10 @@ from time import monotonic
 
 from engine.edges.mongo import reads
 from engine.edges.mongo.client import Store
-from engine.edges.mongo.listing import ListedState
+from engine.edges.mongo.listing import STATES, ListedState
 
 KEPT_S = 10.0
 AT_MOST_EVERY_S = 0.5
-STATES: tuple[ListedState, ...] = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
 
 
 class Counts:

@@ -154,7 +154,7 @@ def prepared(needs: Needs) -> Iterator[Store]:
     store = open_store(needs.mongo)
     try:
         require_transactions(store)
-        indexes.ensure(store, indexes.OWN)
+        indexes.ensure(store, (*indexes.OWN, *indexes.GATEWAYS))
         keep_notifications(store, needs.gateway.retention_days)
         yield store
     finally:

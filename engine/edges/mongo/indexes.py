@@ -31,9 +31,6 @@ class Index:
         return IndexModel(list(self.keys), name=self.name, **self.options)
 
 
-CLONES_ALONE: dict[str, Any] = {"original_funnel_id": {"$exists": True}}
-
-
 def _ours(*fields: str) -> dict[str, Any]:
     return {
         "unique": True,
@@ -45,8 +42,10 @@ OWN = (
     Index("clone_outbox", "clone_outbox_created", (("created_at", 1), ("_id", 1))),
     Index("clone_outbox", "clone_outbox_account", (("account_id", 1), ("created_at", 1))),
     Index("clone_passes", "clone_passes_started", (("started_at", -1),)),
-    Index("clone_requests", "clone_requests_expiry", (("created_at", 1),), {"expireAfterSeconds": 86_400}),
 )
+
+# The gateway makes it when it starts: no pass needs it.
+GATEWAYS = (Index("clone_requests", "clone_requests_expiry", (("created_at", 1),), {"expireAfterSeconds": 86_400}),)
 
 SHARED = (
     # The scan's: partial, so that it holds what is asked for and not every funnel ever made.
@@ -85,8 +84,6 @@ SHARED = (
         (("clone.state", 1), ("_id", -1)),
         {"partialFilterExpression": {"clone.run": {"$exists": True}}},
     ),
-    Index("funnels", "clone_listed", (("_id", -1),), {"partialFilterExpression": CLONES_ALONE}),
-    Index("funnels", "clone_of_account", (("account_id", 1), ("_id", -1)), {"partialFilterExpression": CLONES_ALONE}),
 )
 
 

@@ -1,6 +1,8 @@
 """Clones by page, newest first: by state, account and name. For people to look at; never used for a decision.
 
-What is listed is what ``reads.count_by_state`` counts: asked for, in work, or ended by this engine.
+What is listed is what ``reads.count_by_state`` counts: asked for, in work, or ended by this engine. Each state is
+looked up by its own index, and what is found put in order: an index over all clones would be one more for the scan to
+choose among, and a wrong choice there costs more than a list does.
 """
 
 import re
@@ -19,10 +21,9 @@ from engine.edges.mongo.client import CODEC, Document, Store, bounded, possible_
 from engine.edges.mongo.reads import LISTED
 
 ListedState = Literal["waiting", "cloning", "completed", "failed", "cancelled", "source_deleted"]
+STATES: tuple[ListedState, ...] = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
 WITHIN_S = 10.0
 """A search for a name that nothing bears looks at every clone: not for longer than this."""
-
-_ENDED_BY_US = {"clone.run": {"$exists": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def list_page(store: Store, wanted: Wanted, limit: int, cursor: str | None) -> P
     Raises:
         StoreUnavailable: MongoDB is away, or has not found enough in time.
     """
-    conditions: list[Document] = [{"original_funnel_id": {"$exists": True, "$ne": None}}, _in_state(wanted.state)]
+    conditions: list[Document] = [pipelines.A_CLONE]
     if wanted.account is not None:
         conditions.append({"account_id": {"$in": possible_ids(wanted.account)}})
     if wanted.text:
@@ -61,21 +62,23 @@ def list_page(store: Store, wanted: Wanted, limit: int, cursor: str | None) -> P
             return None
         # An expression: `$lt` alone stays within one type of id.
         conditions.append({"$expr": {"$lt": ["$_id", {"$literal": behind["i"]}]}})
+    first: list[Document] = [{"$sort": {"_id": -1}}, {"$limit": limit + 1}]
+    states = STATES if wanted.state is None else (wanted.state,)
+    branches = [[{"$match": {"$and": [*conditions, _in_state(state)]}}, *first] for state in states]
+    unions = [{"$unionWith": {"coll": store.funnels.name, "pipeline": branch}} for branch in branches[1:]]
     with translated("funnels"), bounded(WITHIN_S):
-        found = list(store.funnels.find({"$and": conditions}, LISTED).sort("_id", -1).limit(limit + 1))
+        found = list(store.funnels.aggregate([*branches[0], *unions, *first, {"$project": LISTED}]))
     clones = found[:limit]
     return Page(clones, _cursor(clones[-1]["_id"]) if len(found) > limit else None)
 
 
-def _in_state(state: ListedState | None) -> Document:
-    if state is None:
-        return {"$or": [_ENDED_BY_US, {"pending": True}, {"in_progress": True}]}
+def _in_state(state: ListedState) -> Document:
     if state == "cloning":
         return {"in_progress": True}
     if state == "waiting":
         return {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
     ended = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
-    return {"clone.state": state, **_ENDED_BY_US, **ended}
+    return {"clone.state": state, "clone.run": {"$exists": True}, **ended}
 
 
 def _with_text(text: str) -> Document:
