@@ -1,7 +1,6 @@
-"""``up``: everything on this machine, until it is ended: MongoDB, S3, a Ray head, the scheduler."""
+"""``up``: everything on this machine, until it is ended: MongoDB, S3, a Ray head, the gateway, the scheduler."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from engine.cluster.schedule import Schedule
     from engine.local.stack import Stack
 
-GATEWAY = "engine.gateway"
 JOB_END_S = 20.0
 """A job that runs gives back what it has in hand by then; the next `up` goes on with it."""
 
@@ -31,7 +29,7 @@ JOB_END_S = 20.0
 @click.command(epilog=EPILOG)
 @standard_options
 def up(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
-    """Run MongoDB, S3, a Ray head and the scheduler on this machine; what is requested is cloned at the next tick.
+    """Run MongoDB, S3, a Ray head, the gateway and the scheduler here; what is requested is cloned at the next tick.
 
     All of it listens on 127.0.0.1 alone, keeps its data in local.data_dir, and ends with Ctrl-C or `funnel-clone down`.
     The next `up` goes on with the data. Other commands find the servers by themselves.
@@ -47,11 +45,12 @@ def up(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
         if key in OWN_KEYS:
             raise ConfigError(key, "is set by `up` itself, which starts its own servers")
     folder = Path(configuration.local().data_dir)
-    passed = tuple(each for each in passed_on(overrides) if not each.startswith(("schedule.", "local.")))
+    passed = tuple(each for each in passed_on(overrides) if not each.startswith(("schedule.", "local.", "gateway.")))
+    gateway = tuple(each for each in overrides if each.startswith("gateway."))
     with sigterm_as_ctrl_c():
         if not as_json:
             stderr_console().print(f"Starting MongoDB, S3 and Ray on {folder}", highlight=False, style="dim")
-        with embedded_stack(folder, configuration.ray(), _of_the_jobs(configuration)) as stack:
+        with embedded_stack(folder, configuration.ray(), _of_the_jobs(configuration), gateway) as stack:
             schedule = _run(stack, configuration, passed, as_json=as_json)
     print_line("summary", {**summary_of(schedule), "data_dir": str(folder)}, as_json=as_json)
     return EXIT_DONE
@@ -99,7 +98,7 @@ def _places(stack: "Stack", folder: Path, health: str) -> Mapping[str, str]:
         "data_dir": str(folder),
         "ray_token": str(stack.head.token),
         "gateway_secrets": str(gateway_secrets(folder)),
-        **({} if find_spec(GATEWAY) else {"gateway": "not installed"}),
+        **({} if stack.gateway else {"gateway": "not installed"}),
     }
 
 

@@ -1,8 +1,8 @@
-"""MongoDB, S3 and a Ray head, started for ``up`` and ended with it: one stack a folder, known to other commands."""
+"""MongoDB, S3, a Ray head and the gateway, started for ``up`` and ended with it: one stack a folder, known to all."""
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 from engine.core.errors import ConfigError
 from engine.local import state
 from engine.local.folders import private_folder
+from engine.local.gateway import Gateway, embedded_gateway
 from engine.local.keeper import settings_of
+from engine.local.ray_cluster import behind
 from engine.local.ray_head import RayHead, embedded_ray_head
 from engine.local.servers import Servers, embedded_servers
 from engine.local.state import Kept
@@ -51,6 +53,7 @@ class Stack:
 
     servers: Servers
     head: RayHead
+    gateway: Gateway | None
     settings: Mapping[str, Any]
     """Key -> value: by which the servers are used. Holds secrets."""
 
@@ -62,7 +65,11 @@ class Stack:
             ("S3", f"{s3.endpoint_url}/{s3.bucket}", self.servers.s3_process, s3.folder, s3.log_path),
             ("Ray", head.address, head.process, head.folder, head.log_path),
         )
-        return [Part(name, at, process.pid, str(folder), str(log)) for name, at, process, folder, log in rows]
+        found = [Part(name, at, process.pid, str(folder), str(log)) for name, at, process, folder, log in rows]
+        if (gateway := self.gateway) is not None:
+            place = (str(gateway.folder), str(gateway.log_path))
+            found.append(Part("Gateway", gateway.url, gateway.process.pid, *place))
+        return found
 
     def require(self) -> None:
         """Do nothing while all of them run.
@@ -72,16 +79,21 @@ class Stack:
         """
         for process in (self.servers.mongo_process, self.servers.s3_process, self.head.process):
             process.require()
+        if self.gateway is not None:
+            self.gateway.process.require()
 
 
 @contextmanager
-def embedded_stack(folder: Path, ray: RaySettings, jobs: Mapping[str, str]) -> Iterator[Stack]:
+def embedded_stack(
+    folder: Path, ray: RaySettings, jobs: Mapping[str, str], gateway: Sequence[str] = ()
+) -> Iterator[Stack]:
     """The stack for the length of the block; other commands find it by ``running.json`` meanwhile.
 
     Args:
         folder: Data, logs and state.
         ray: CPUs and object store of the Ray.
-        jobs: What its jobs know by their environment, beside the servers.
+        jobs: What its jobs know by their environment, beside the servers; the gateway knows it, too.
+        gateway: ``gateway.…=value``, without secrets.
 
     Raises:
         ConfigError: Something runs on the folder already; says whose process it is.
@@ -95,13 +107,21 @@ def embedded_stack(folder: Path, ray: RaySettings, jobs: Mapping[str, str]) -> I
         known = {**jobs, **{variable: own[key] for key, variable in VARIABLES.items()}}
         head = stack.enter_context(embedded_ray_head(ray, folder / "ray", known))
         settings = {**own, "ray.address": head.address, "ray.job_address": head.job_address}
+        told = {**known, **_of_ray(head)}
+        serves = stack.enter_context(embedded_gateway(folder, told, gateway))
         mine = os.getpid()
         state.write(folder, Kept(mine, state.started_at(mine) or "", str(head.token), settings))
         try:
-            yield Stack(servers, head, settings)
+            yield Stack(servers, head, serves, settings)
         finally:
             # Before the servers end: a command must not find what is about to go.
             state.forget(folder)
+
+
+def _of_ray(head: RayHead) -> Mapping[str, str]:
+    """What a client of the head needs to know."""
+    guard = {name: value for name, value in behind(head.token).items() if value is not None}
+    return {**guard, "RAY_ADDRESS": head.address, "RAY_API_SERVER_ADDRESS": head.job_address}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.processes import alive, command_lines, descendants, listening_address
 RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
 CHECKOUT = Path(__file__).parents[2]
 LONG_S = 240
-FAST = ("schedule.cron=* * * * * *", "schedule.port=0", "ray.num_cpus=2")
+FAST = ("schedule.cron=* * * * * *", "schedule.port=0", "gateway.port=0", "ray.num_cpus=2")
 LOOPBACK = "127.0.0.1"
 
 pytestmark = pytest.mark.timeout(600)
@@ -99,7 +99,7 @@ def test_b1_what_is_requested_is_cloned_at_the_next_tick_and_down_leaves_nothing
     running = home.start("up", "--json", *FAST)
     first = told(running, named("up"))
     below = {running.pid, *descendants(running.pid)}
-    assert {part["name"] for part in first["parts"]} == {"MongoDB", "S3", "Ray"}
+    assert {part["name"] for part in first["parts"]} == {"MongoDB", "S3", "Ray", "Gateway"}
     pids = {part["pid"] for part in first["parts"]}
     assert pids <= below
     assert set(listening_addresses(below)) == {LOOPBACK}
@@ -113,6 +113,12 @@ def test_b1_what_is_requested_is_cloned_at_the_next_tick_and_down_leaves_nothing
     assert home.run("verify", clone)[1]["sound"] is True
     with urlopen(told_health(first), timeout=30) as answer:
         assert json.loads(answer.read())["ray"] == "ok"
+    (url,) = (part["address"] for part in first["parts"] if part["name"] == "Gateway")
+    with urlopen(f"{url}/healthz", timeout=30) as answer:
+        assert answer.status == 200, "MongoDB, S3 and Ray are what it knows"
+    token = json.loads((home.data / "gateway.json").read_text())["operator_token"]
+    with urlopen(Request(f"{url}/api/clones/{clone}", headers={"Authorization": f"Bearer {token}"})) as answer:
+        assert json.loads(answer.read())["state"] == "completed"
 
     code, second = home.run("up", *FAST)
     assert (code, second["key"]) == (2, "local.data_dir")
