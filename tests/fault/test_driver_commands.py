@@ -183,7 +183,7 @@ def bench(
     mongo_passage.lost = 0
     with watched_store(MongoSettings(mongo_passage.uri, settings.mongo.database), made.wire) as struck:
         monkeypatch.setattr(driver, "store_for", lambda _: struck)
-        monkeypatch.setattr(telemetry, "configure", lambda: None)
+        monkeypatch.setattr(telemetry, "configure", lambda **_: None)
         yield made
 
 
