@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -69,11 +70,11 @@ class Bench:
         self._original = build_funnel(self._database, client, s3.bucket, forms=2, **size)
 
     def seconds(self, on: Cluster, endpoint_url: str, *more: str, funnels: int | None = None) -> dict[str, float]:
-        """Of one pass, and of all processors meanwhile; the first of a cluster pays for the start of its workers."""
+        """Of one pass, and of all processors meanwhile, the start of its workers among it."""
         count = funnels or self._case.funnels
         for _ in range(count):
             request_clone(self._database, self._original)
-        before = busy_seconds()
+        before, began = busy_seconds(), monotonic()
         command = [sys.executable, "-c", "from engine.cli import main; main()", "pass", "--drain", "--json", *more]
         ran = subprocess.run(
             command, env=self._environment(on, endpoint_url), cwd=CHECKOUT, capture_output=True, text=True, check=False
@@ -83,7 +84,8 @@ class Bench:
         report = json.loads(ran.stdout)
         if report["completed"] != count:
             raise SystemExit(f"{report['completed']} of {count} funnels completed: {report['problems']}")
-        return {"seconds": report["seconds"], "busy_seconds": busy_seconds() - before}
+        whole = {"busy_seconds": busy_seconds() - before, "whole_seconds": monotonic() - began}
+        return {"seconds": report["seconds"], **whole}
 
     def _environment(self, on: Cluster, endpoint_url: str) -> dict[str, str]:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
@@ -136,7 +138,7 @@ def measured(case: Case, rounds: int) -> dict[str, Any]:
         "seconds": {str(nodes): [one["seconds"] for one in of_nodes] for nodes, of_nodes in found.items()},
         "processors_busy": {
             str(nodes): statistics.median(
-                one["busy_seconds"] / one["seconds"] / (os.cpu_count() or 1) for one in of_nodes
+                one["busy_seconds"] / one["whole_seconds"] / (os.cpu_count() or 1) for one in of_nodes
             )
             for nodes, of_nodes in found.items()
         },
