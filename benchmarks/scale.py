@@ -9,12 +9,11 @@ import argparse
 import json
 import statistics
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.node_throughput import PAGES_A_NODE, Bench, Case, bench_of
+from benchmarks.node_throughput import FEW, MANY, PAGES_A_NODE, Case, Ran, bench_of
 from benchmarks.rewrite_throughput import surroundings
 from benchmarks.simulation import Costs, Load, Site, fitted_lag, simulated_seconds
 from tests.nodes import Cluster, cluster
@@ -23,7 +22,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 FIGURES, PAGE = DOCS / "scale.json", DOCS / "scale.md"
 BEGIN, END = "<!-- {} -->", "<!-- end -->"
 DAY_S = 86_400
-FEW, MANY = 8, 24
 TYPICAL, NO_IMAGES, ONE_PAGE = Load(MANY), Load(MANY, images=0), Load(MANY, steps=1, images=0)
 DISTANCES_S = (0.05, 0.1, 0.3)
 WINDOWS = (5, 12)
@@ -35,47 +33,37 @@ NODE_PROCESSORS, FAR_S, MONGO_S = 4, 0.05, 0.001
 def measure(rounds: int) -> dict[str, Any]:
     """Costs, and the comparison."""
     with cluster(3) as on:
-        near = {load: _slopes(on, load, 0.0, rounds) for load in (TYPICAL, NO_IMAGES, ONE_PAGE)}
-        busy = {load: found["busy_a_funnel"] for load, found in near.items()}
+        near = {load: _medians(on, load, 0.0, rounds) for load in (TYPICAL, NO_IMAGES, ONE_PAGE)}
+        busy = {load: found.busy_seconds / (MANY - FEW) for load, found in near.items()}
         step = max(0.0, busy[NO_IMAGES] - busy[ONE_PAGE]) / (TYPICAL.steps - 1)
         copy = max(0.0, busy[TYPICAL] - busy[NO_IMAGES]) / TYPICAL.images
         costs = Costs(funnel=max(0.0, busy[ONE_PAGE] - step), step=step, copy=copy)
-        at_hand = near[TYPICAL]["seconds_more"]
+        at_hand = near[TYPICAL].seconds
         costs = fitted_lag(costs, HERE, replace(TYPICAL, funnels=MANY - FEW), at_hand)
         compared = []
         for distance in DISTANCES_S:
             for window in WINDOWS:
-                found = _slopes(on, TYPICAL, distance, rounds, window)
+                found = _medians(on, TYPICAL, distance, rounds, window)
                 site = replace(HERE, window=window)
                 foretold = _more(replace(costs, s3_s=distance), site)
                 compared.append(
                     {
                         "s3_s": distance,
                         "window": window,
-                        "measured_s": found["seconds_more"],
+                        "measured_s": found.seconds,
                         "simulated_s": foretold,
-                        "off_by": foretold / found["seconds_more"] - 1,
+                        "off_by": foretold / found.seconds - 1,
                     }
                 )
     return {**surroundings(), "costs": asdict(costs), "rounds": rounds, "compared": compared}
 
 
-def _slopes(on: Cluster, load: Load, distance_s: float, rounds: int, window: int = 5) -> dict[str, float]:
-    """What the funnels beyond the first few take: starting workers, which all passes pay alike, falls out."""
-    case = Case(load.funnels, distance_s, 3, image_bytes=10_000, steps=load.steps, images=load.images)
-    seconds, busy = [], []
-    with ExitStack() as stack:
-        bench, endpoint_url = stack.enter_context(bench_of(case))
-        for _ in range(rounds):
-            few, many = (_ran(bench, on, endpoint_url, funnels, window) for funnels in (FEW, MANY))
-            seconds.append(many["seconds"] - few["seconds"])
-            busy.append((many["busy_seconds"] - few["busy_seconds"]) / (MANY - FEW))
-    return {"seconds_more": statistics.median(seconds), "busy_a_funnel": statistics.median(busy)}
-
-
-def _ran(bench: Bench, on: Cluster, endpoint_url: str, funnels: int, window: int) -> dict[str, float]:
-    more = [f"steps.concurrency={window}", f"copy.actors={HERE.actors}"]
-    return bench.seconds(on, endpoint_url, *more, funnels=funnels)
+def _medians(on: Cluster, load: Load, distance_s: float, rounds: int, window: int = 5) -> Ran:
+    """What the funnels beyond the first few take."""
+    limits = (f"steps.concurrency={window}", f"copy.actors={HERE.actors}")
+    with bench_of(Case(distance_s, load.steps, load.images)) as bench:
+        ran = [bench.more(on, *limits) for _ in range(rounds)]
+    return Ran(statistics.median(one.seconds for one in ran), statistics.median(one.busy_seconds for one in ran))
 
 
 def _more(costs: Costs, site: Site) -> float:

@@ -1,10 +1,8 @@
 """Clones that are asked for, and passes of the command over them in a cluster of nodes."""
 
 import json
-import os
 import subprocess
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.edges.mongo import reads
@@ -14,7 +12,8 @@ from engine.upkeep.invariants import Snapshot, snapshot
 from tests.fault.audit import Audit, audit
 from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
-from tests.nodes import CHECKOUT, Cluster
+from tests.nodes import Cluster
+from tests.pass_command import DRAIN, QUICK_RECOVERY, pass_environment
 from tests.processes import wait_for
 
 WITHIN_S = 180
@@ -32,36 +31,11 @@ class Work:
     clones: dict[Any, Snapshot]
 
     def begin_pass(self, on: Cluster, *more: str) -> "subprocess.Popen[bytes]":
-        s3 = self.settings.s3
-        kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
-        environment = {
-            **kept,
-            **on.environment,
-            "PYTHONPATH": str(CHECKOUT),
-            "XDG_DATA_HOME": self.settings.local.data_dir,
-            "MONGO_URI": self.settings.mongo.uri,
-            "MONGO_DATABASE": self.settings.mongo.database,
-            "AWS_ENDPOINT_URL_S3": self.door.endpoint_url,
-            "S3_BUCKET": s3.bucket,
-            "AWS_ACCESS_KEY_ID": s3.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
-            "PREVIEW_DOMAIN": self.settings.chat.preview_domain,
-        }
-        limits = ["lease.ttl_seconds=5", "funnels.attempts=9", "funnels.backoff_seconds=0.2", "steps.attempts=9"]
-        command = [
-            sys.executable,
-            "-c",
-            "from engine.cli import main; main()",
-            "pass",
-            "--drain",
-            "--json",
-            *limits,
-            *more,
-        ]
+        given = replace(self.settings, s3=replace(self.settings.s3, endpoint_url=self.door.endpoint_url))
         # Not in the checkout: Ray would have every worker import what lies in its folder, whatever the node has.
         return subprocess.Popen(
-            command,
-            env=environment,
+            [*DRAIN, *QUICK_RECOVERY, *more],
+            env=pass_environment(given, on.environment),
             cwd=self.settings.local.data_dir,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

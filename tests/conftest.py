@@ -13,7 +13,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from bson.codec_options import CodecOptions
 from hypothesis import settings as examples
@@ -29,6 +28,7 @@ from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSett
 from tests.fault.traps import Traps, armable
 from tests.faulty_door import Door, faulty_door
 from tests.in_process import Workshop
+from tests.s3_client import s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -110,13 +110,7 @@ def database(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dic
 
 @pytest.fixture(scope="session")
 def s3(s3_server: S3Server) -> Iterator["S3Client"]:
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3_server.endpoint_url,
-        region_name=s3_server.region,
-        aws_access_key_id=s3_server.access_key_id,
-        aws_secret_access_key=s3_server.secret_access_key,
-    )
+    client = s3_client(s3_server)
     yield client
     client.close()
 

@@ -1,12 +1,11 @@
 """Two hosts, each with a network of its own and a distance between them and S3, do one pass; one of them dies in it."""
 
 import json
-import os
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -15,14 +14,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from engine.edges.mongo.client import Store
-from engine.settings import Settings
+from engine.settings import LocalSettings, Settings
 from engine.upkeep.invariants import Snapshot, snapshot
 from tests.cluster_work import STEP, WITHIN_S
 from tests.delaying_proxy import delaying_proxy
 from tests.fault.audit import Audit, audit
 from tests.funnels import build_funnel, request_clone
 from tests.hosts import Host, Network, network
-from tests.nodes import CHECKOUT, WATCHFUL
+from tests.nodes import WATCHFUL
+from tests.pass_command import DRAIN, QUICK_RECOVERY, pass_environment
 from tests.processes import wait_for
 
 ROUND_TRIP_S = 0.3
@@ -42,9 +42,7 @@ class TwoHosts:
     folder: Path
 
     def begin_pass(self, *more: str) -> Popen[bytes]:
-        command = [sys.executable, "-c", "from engine.cli import main; main()", "pass", "--drain", "--json"]
-        limits = ["lease.ttl_seconds=5", "funnels.attempts=9", "funnels.backoff_seconds=0.2", "steps.attempts=9"]
-        return self.first.start([*command, *limits, *more], self.environment, self.folder / "pass.log")
+        return self.first.start([*DRAIN, *QUICK_RECOVERY, *more], self.environment, self.folder / "pass.log")
 
     def end_of(self, running: Popen[bytes]) -> tuple[int, Any]:
         """(exit status, the document)."""
@@ -70,25 +68,17 @@ def hosts(settings: Settings, tmp_path: Path) -> Iterator[TwoHosts]:
 
 
 def _environment(stack: ExitStack, net: Network, settings: Settings) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
     mongo, s3 = urlsplit(settings.mongo.uri).netloc, urlsplit(settings.s3.endpoint_url or "").netloc
     near_mongo = stack.enter_context(delaying_proxy(mongo, 0, net.address))
     near_s3 = stack.enter_context(delaying_proxy(s3, ROUND_TRIP_S, net.address))
-    return {
-        **kept,
-        **WATCHFUL,
-        "PYTHONPATH": str(CHECKOUT),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
-        "XDG_DATA_HOME": "/tmp/data",  # each host's own
-        "MONGO_URI": f"mongodb://{near_mongo}/?directConnection=true",
-        "MONGO_DATABASE": settings.mongo.database,
-        "AWS_ENDPOINT_URL_S3": f"http://{near_s3}",
-        "S3_BUCKET": settings.s3.bucket,
-        "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
-        "PREVIEW_DOMAIN": settings.chat.preview_domain,
-    }
+    given = replace(
+        settings,
+        mongo=replace(settings.mongo, uri=f"mongodb://{near_mongo}/?directConnection=true"),
+        s3=replace(settings.s3, endpoint_url=f"http://{near_s3}"),
+        local=LocalSettings("/tmp/data"),  # each host's own
+    )
+    guard = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    return pass_environment(given, {**WATCHFUL, **guard})
 
 
 @pytest.fixture

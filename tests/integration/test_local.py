@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import ray
 from botocore.exceptions import ClientError
@@ -27,6 +26,7 @@ from engine.local.seaweed import S3Server, embedded_s3, start_s3
 from engine.local.servers import Servers, embedded_servers
 from engine.settings import RaySettings
 from tests.processes import alive, command_lines, descendants, environments, listening_addresses, wait_for
+from tests.s3_client import s3_client
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -97,16 +97,6 @@ def with_all_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paren
     wait_for(lambda: not alive(parent.below))
 
 
-def client_of(server: S3Server) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint_url,
-        region_name=server.region,
-        aws_access_key_id=server.access_key_id,
-        aws_secret_access_key=server.secret_access_key,
-    )
-
-
 def servers_below(pid: int) -> set[int]:
     return {each for each, line in command_lines(descendants(pid)).items() if "leash.py" not in line}
 
@@ -163,7 +153,7 @@ def test_two_instances_run_side_by_side(tmp_path: Path, servers: Servers) -> Non
             assert client.side.by.distinct("value") == [1]
             client.drop_database("side")
         assert others.s3.endpoint_url != servers.s3.endpoint_url
-        crossed = client_of(replace(servers.s3, endpoint_url=others.s3.endpoint_url))
+        crossed = s3_client(replace(servers.s3, endpoint_url=others.s3.endpoint_url))
         with pytest.raises(ClientError, match="InvalidAccessKeyId"):
             crossed.list_buckets()
 
@@ -172,7 +162,7 @@ def test_data_and_keys_stay_over_a_restart_on_another_port(tmp_path: Path) -> No
     with embedded_servers(tmp_path) as first:
         with MongoClient[dict[str, Any]](first.mongo.uri) as client:
             client.kept.things.insert_one({"_id": "thing"})
-        client_of(first.s3).put_object(Bucket="funnels", Key="a/picture.png", Body=b"p" * 100_000)
+        s3_client(first.s3).put_object(Bucket="funnels", Key="a/picture.png", Body=b"p" * 100_000)
     with embedded_servers(tmp_path) as second:
         assert second.mongo.port != first.mongo.port
         with MongoClient[dict[str, Any]](second.mongo.uri) as client:
@@ -180,7 +170,7 @@ def test_data_and_keys_stay_over_a_restart_on_another_port(tmp_path: Path) -> No
             with client.start_session() as session, session.start_transaction():
                 client.kept.things.insert_one({"_id": "other"}, session=session)
         assert second.s3.secret_access_key == first.s3.secret_access_key
-        new = client_of(second.s3)
+        new = s3_client(second.s3)
         new.put_object(Bucket="funnels", Key="b/picture.png", Body=b"q")
         assert new.get_object(Bucket="funnels", Key="a/picture.png")["Body"].read() == b"p" * 100_000
         assert (tmp_path / "mongo" / "mongod.log.1").exists(), "the log of the run before is kept"
@@ -217,10 +207,10 @@ def test_secrets_are_for_their_owner_alone(tmp_path: Path, ray_cluster: None) ->
 
 
 def test_s3_refuses_who_has_no_key(s3_server: S3Server) -> None:
-    stranger = client_of(replace(s3_server, access_key_id="stranger", secret_access_key="guess"))
+    stranger = s3_client(replace(s3_server, access_key_id="stranger", secret_access_key="guess"))
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         stranger.list_buckets()
-    forger = client_of(replace(s3_server, secret_access_key="guess"))
+    forger = s3_client(replace(s3_server, secret_access_key="guess"))
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         forger.list_buckets()
 
@@ -453,4 +443,4 @@ def test_a_server_that_ignores_the_order_to_end_is_killed(
 
 def test_an_s3_has_the_bucket_it_was_asked_for(tmp_path: Path) -> None:
     with embedded_s3(tmp_path, "pictures") as server:
-        client_of(server).put_object(Bucket="pictures", Key="k", Body=b"v")
+        s3_client(server).put_object(Bucket="pictures", Key="k", Body=b"v")

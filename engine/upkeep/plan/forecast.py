@@ -73,7 +73,7 @@ class _NoCopier:
     """A plan copies nothing."""
 
     def copy(self, orders: Sequence[CopyOrder], deadline_s: float) -> list[CopyOutcome]:
-        raise NotImplementedError(f"{len(orders)} copies within {deadline_s} s")
+        raise AssertionError(f"a plan was to copy {len(orders)} objects within {deadline_s} s")
 
 
 def _survey(
