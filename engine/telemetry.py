@@ -109,13 +109,16 @@ class Event(StrEnum):
     """The change stream is opened again; nothing is skipped."""
     CLIENT_DROPPED = "client dropped"
     """It did not take in what it was sent, sent what is no message, or may hear no longer."""
+    CALL_FAILED = "call failed"
+    """A call could not be answered, and the fault is not the caller's; with the traceback."""
     PASS_TRIGGERED = "pass triggered"  # noqa: S105
     """Somebody started a pass over HTTP."""
 
 
 _LEVELS: Mapping[Event, int] = {
     Event.CLAIM_LOST: logging.DEBUG,
-    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED, Event.COMMAND_FAILED), logging.ERROR),
+    **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
+    **dict.fromkeys((Event.COMMAND_FAILED, Event.CALL_FAILED), logging.ERROR),
     **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED), logging.WARNING),
     **dict.fromkeys((Event.TASK_FAILED, Event.TASK_ERROR), logging.WARNING),

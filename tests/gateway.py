@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import jwt
 import requests
 
-from engine.gateway.parts import Gateway, Needs, prepared
+from engine.gateway.needs import Needs
+from engine.gateway.parts import Gateway, prepared
 from engine.gateway.serving import Uvicorn, listening_on, uvicorn_config
 from engine.settings import GatewaySettings, Settings
 
@@ -152,8 +153,3 @@ def gateway_process(settings: Settings, port: int = 0) -> Iterator[Running]:
     finally:
         process.terminate()
         process.wait(60)
-
-
-def with_scan(settings: Settings, **scan: Any) -> Settings:
-    """The settings with another rule of scanning."""
-    return replace(settings, scan=replace(settings.scan, **scan))

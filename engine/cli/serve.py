@@ -1,22 +1,22 @@
 """``serve``: the gateway, until it is ended."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from threading import Lock
 
 import click
 
 from engine.cli.command import EPILOG, EXIT_DONE, configured, print_json, standard_options
+from engine.cli.kept import job_token_for
+from engine.cli.submit import passed_on
 from engine.configuration import Configuration
-from engine.configuration.schema import secret_keys
-from engine.core.errors import ConfigError
+from engine.local.gateway_secrets import kept_secrets
 from engine.settings import GatewaySettings, S3Settings
 from engine.telemetry import configure
 
-SECRETS = "gateway.json"
-"""In local.data_dir: what `up` makes for its gateway."""
+_NOT_OF_A_PASS = ("gateway", "local", "schedule")
 
 
 @click.command(epilog=EPILOG)
@@ -28,17 +28,20 @@ def serve(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
     Several may run beside each other. Ends with Ctrl-C or SIGTERM. --json: a line an event, the last the summary.
     """
     configuration = configured(overrides, cfg=cfg)
-    from engine.gateway import parts, serving  # noqa: PLC0415 - loads the web framework
+    from engine.gateway import serving  # noqa: PLC0415 - loads the web framework
+    from engine.gateway.needs import Needs  # noqa: PLC0415 - the same
 
-    configure(json=as_json)
-    needs = parts.Needs(
-        gateway=_with_kept_secrets(configuration),
+    # What clients do is told here alone, to people too.
+    configure(json=configuration.log().json)
+    gateway = _with_kept_secrets(configuration)
+    needs = Needs(
+        gateway=gateway,
         mongo=configuration.mongo(),
         s3=_s3(configuration),
         ray=configuration.ray(),
         scan=configuration.scan(),
         steps=configuration.steps(),
-        submit=_submit(configuration, overrides),
+        submit=_submit(configuration, overrides) if gateway.hooks else _no_hooks,
     )
 
     def started(url: str) -> None:
@@ -47,7 +50,9 @@ def serve(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
         else:
             click.echo(f"Gateway: {url}")
 
-    summary = serving.serve(needs, started)
+    # Around all of it: a token is put into the environment, which belongs to every thread.
+    with job_token_for(configuration) if gateway.hooks else nullcontext():
+        summary = serving.serve(needs, started)
     if as_json:
         print_json({"event": "summary", **summary})
     else:
@@ -58,14 +63,10 @@ def serve(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
 def _with_kept_secrets(configuration: Configuration) -> GatewaySettings:
     """The settings; of `up`'s own gateway where neither secret is given."""
     settings = configuration.gateway()
-    kept = Path(configuration.local().data_dir) / SECRETS
-    if settings.jwt_secret or settings.operator_token or not kept.is_file():
+    if settings.jwt_secret or settings.operator_token:
         return settings
-    try:
-        found: Mapping[str, Any] = json.loads(kept.read_text("utf-8"))
-        return replace(settings, jwt_secret=str(found["jwt_secret"]), operator_token=str(found["operator_token"]))
-    except (OSError, ValueError, LookupError, TypeError):
-        raise ConfigError("gateway.jwt_secret", f"is not set, and {kept} cannot be read") from None
+    found = kept_secrets(Path(configuration.local().data_dir))
+    return settings if found is None else replace(settings, **found)
 
 
 def _s3(configuration: Configuration) -> S3Settings | None:
@@ -75,18 +76,25 @@ def _s3(configuration: Configuration) -> S3Settings | None:
     return configuration.s3() if given else None
 
 
-def _submit(configuration: Configuration, overrides: Sequence[str]) -> Callable[[], str]:
-    """Starts a pass on this gateway's database; what else the nodes need is in their environment."""
+def _no_hooks() -> str:
+    raise AssertionError("hooks are off")
 
-    def passed_on(override: str) -> bool:
-        key = override.partition("=")[0]
-        return key.partition(".")[0] not in ("gateway", "local", "ray", "s3", "mongo") and key not in secret_keys()
 
-    passed = [*filter(passed_on, overrides), f"mongo.database={configuration.mongo().database}"]
+def _submit(configuration: Configuration, overrides: tuple[str, ...]) -> Callable[[], str]:
+    """Starts a pass on this gateway's database; what else the nodes need is in their environment.
+
+    Raises:
+        ConfigError: At once, where an override cannot go with a job.
+    """
+    of_passes = tuple(each for each in overrides if each.partition(".")[0] not in _NOT_OF_A_PASS)
+    passed = [*passed_on(of_passes), f"mongo.database={configuration.mongo().database}"]
+    ray, one_at_a_time = configuration.ray(), Lock()
 
     def submit() -> str:
         from engine.cluster.submit import JobServer  # noqa: PLC0415 - ray is imported when it is needed
 
-        return JobServer(configuration.ray().job_address).submit_pass(passed, drain=False)
+        # While it connects it changes the environment.
+        with one_at_a_time:
+            return JobServer(ray.job_address).submit_pass(passed, drain=False, wheel=ray.wheel)
 
     return submit

@@ -7,5 +7,6 @@
 - ``metrics``    what Prometheus sees of passes; ``measures`` gathers it in their processes, ``meter`` keeps it
 - ``heartbeat``  the one thread that keeps lease, funnels and steps alive
 - ``tasks``      what runs in workers: lay out, clone a step, finish
+- ``probe``      whether anybody listens at an address
 - ``copiers``    the S3-copy actors and the pool over them
 """

@@ -21,10 +21,11 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
+from engine.cluster.probe import probe
 from engine.cluster.schedule_clock import Clock, Ticks
 from engine.cluster.schedule_jobs import TickJobs, tick_id
 from engine.cluster.schedule_outcome import Outcome, failed, reported
-from engine.cluster.submit import checked_address, probe
+from engine.cluster.submit import checked_address
 from engine.core.errors import CloneError, ServiceUnreachable
 from engine.settings import ScheduleSettings
 from engine.telemetry import Event

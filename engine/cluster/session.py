@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import ray
 
 from engine.cluster.driver import NAMESPACE, end_driver, start_driver
+from engine.cluster.probe import connect
 from engine.cluster.report import PassReport, Snapshot
 from engine.core.errors import CloneError, ServiceUnreachable
 from engine.settings import Settings
@@ -27,8 +27,7 @@ def running_address() -> str | None:
     written = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir())) / "ray" / "ray_current_cluster"
     try:
         address = written.read_text().strip()
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_S).close()
+        connect(address, PROBE_S)
     except (OSError, ValueError):
         return None
     return address

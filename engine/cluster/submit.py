@@ -10,18 +10,16 @@ import json
 import os
 import secrets
 import shlex
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from ray.exceptions import RayError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
+from engine.cluster.probe import probe
 from engine.cluster.wheel import runtime_env_of
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable
 
@@ -222,18 +220,6 @@ def checked_address(address: str | None) -> str:
     if "@" in address:
         raise ConfigError(KEY, "must hold no credentials: a token comes from RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
     return address.rstrip("/")
-
-
-def probe(address: str, within_s: float) -> None:
-    """Raise OSError where nothing listens at the address; behind a proxy nothing can be told.
-
-    Asked before Ray's client, which an address that swallows packets would hold for long.
-    """
-    if getproxies():
-        return
-    parts = urlsplit(address)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    socket.create_connection((parts.hostname or "", port), within_s).close()
 
 
 @contextmanager

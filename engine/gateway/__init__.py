@@ -1,11 +1,12 @@
 """The gateway: what users and operators see. One ASGI process; several may run, each serves its own clients.
 
-- ``serving``     the process: it listens, and ends when it is told; ``parts`` all that runs in it
-- ``app``         all calls and sockets put together; ``limits`` sizes of requests, headers of answers
+- ``serving``     the process: it listens, and ends when it is told; ``parts`` all that runs in it,
+                  made of its ``needs``
+- ``app``         all calls and sockets put together; ``limits`` of size and time, headers of answers
 - ``auth``        who may: users by a signed token, operators by theirs
 - ``problems``    every error as a problem document
 - ``clones``      clones listed and looked at; ``clone_documents`` their shape; ``asking`` one is asked for;
-                  ``actions`` cancelled, retried, undone
+                  ``actions`` cancelled, retried
 - ``trigger``     a pass started by hand; ``rate`` not too often
 - ``health``      MongoDB, S3 and Ray, told apart; ``metrics`` for Prometheus
 - ``console``     the page for operators

@@ -1,4 +1,4 @@
-"""A clone is cancelled or retried, as the commands do it; undone, once the engine can (``UNDO``)."""
+"""A clone is cancelled or retried, as the commands do it."""
 
 from fastapi import APIRouter
 
@@ -10,8 +10,6 @@ from engine.gateway.problems import Problem, documented
 from engine.settings import ScanSettings, StepSettings
 from engine.upkeep import cancel, retry
 
-UNDO = "/api/clones/{clone_id}/undo"
-"""Where a route stands here, the session says so and the console has its button."""
 _PROBLEMS = documented(401, 404, 409, 413, 422, 503)
 
 

@@ -1,6 +1,6 @@
 """All calls and sockets put together into one ASGI application."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from engine import __version__
 from engine.edges.mongo.client import Store
-from engine.gateway.actions import UNDO, action_routes
+from engine.gateway.actions import action_routes
 from engine.gateway.asking import asking_routes
 from engine.gateway.auth import is_operator
 from engine.gateway.clone_documents import Session
@@ -21,12 +21,13 @@ from engine.gateway.clones import clone_routes
 from engine.gateway.console import add_console
 from engine.gateway.counts import Counts
 from engine.gateway.health import Checks, health_routes
-from engine.gateway.limits import Limited
+from engine.gateway.limits import InTime, Limited
 from engine.gateway.metrics import Meters, metrics_routes
+from engine.gateway.needs import Needs
 from engine.gateway.problems import SCHEMA, Problem, documented, tell_all
 from engine.gateway.sockets import Server
-from engine.gateway.trigger import Submit, trigger_routes
-from engine.settings import GatewaySettings, ScanSettings, StepSettings
+from engine.gateway.trigger import trigger_routes
+from engine.settings import GatewaySettings
 
 SOCKETS = "/socket.io"
 DESCRIPTION = "Clones of funnels: asked for, watched, cancelled, retried. Errors are problem documents (RFC 9457)."
@@ -39,13 +40,10 @@ class Calls:
     """What the calls work with."""
 
     store: Store
-    settings: GatewaySettings
-    scan: ScanSettings
-    steps: StepSettings
+    needs: Needs
     checks: Checks
     meters: Meters
     counts: Counts
-    submit: Submit
 
 
 def http(calls: Calls) -> FastAPI:
@@ -60,23 +58,24 @@ def http(calls: Calls) -> FastAPI:
         redirect_slashes=False,
     )
     tell_all(app)
-    counts = calls.counts
+    needs, settings, counts = calls.needs, calls.needs.gateway, calls.counts
     app.include_router(health_routes(calls.checks))
-    operators = [Depends(_operators_alone(calls.settings))]
+    operators = [Depends(_operators_alone(settings))]
     for routes in (
         clone_routes(calls.store, counts),
-        asking_routes(calls.store, calls.scan.cross_account),
-        action_routes(calls.store, calls.scan, calls.steps),
-        trigger_routes(calls.store, calls.settings, calls.submit),
+        asking_routes(calls.store, needs.scan.cross_account),
+        action_routes(calls.store, needs.scan, needs.steps),
+        trigger_routes(calls.store, settings, needs.submit),
         metrics_routes(calls.meters, counts),
-        _session_routes(calls.settings, app),
+        _session_routes(settings, app),
     ):
         app.include_router(routes, dependencies=operators)
     add_console(app)
-    if calls.settings.origins:
+    app.add_middleware(InTime)
+    if settings.origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=calls.settings.origins,
+            allow_origins=settings.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
@@ -86,19 +85,11 @@ def http(calls: Calls) -> FastAPI:
 
 def whole(calls: ASGIApp, sio: Server) -> ASGIApp:
     """Calls and sockets behind one address."""
-    sockets = Limited(socketio.ASGIApp(sio, socketio_path=SOCKETS))
-    limited = Limited(calls)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        meant_for_sockets = path == SOCKETS or path.startswith(f"{SOCKETS}/")
-        await (sockets if meant_for_sockets else limited)(scope, receive, send)
-
-    return app
+    return Limited(socketio.ASGIApp(sio, calls, socketio_path=SOCKETS))
 
 
-def _operators_alone(settings: GatewaySettings) -> Callable[..., None]:
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+def _operators_alone(settings: GatewaySettings) -> Callable[..., Awaitable[None]]:
+    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         if given is None or not is_operator(given.credentials, settings):
             raise Problem(401, "the operator token is needed", headers={"WWW-Authenticate": "Bearer"})
 
@@ -111,7 +102,7 @@ def _session_routes(settings: GatewaySettings, app: FastAPI) -> APIRouter:
     @routes.get("/api/session", responses=documented(401))
     def session() -> Session:
         """Whether the token is the right one, and what this gateway offers."""
-        return Session(hooks=settings.hooks, undo=UNDO in app.openapi()["paths"], version=__version__)
+        return Session(hooks=settings.hooks, undo=False, version=__version__)
 
     @routes.get("/openapi.json", include_in_schema=False)
     def document() -> dict[str, Any]:

@@ -93,8 +93,9 @@ class Audience:
         payload = {"funnel_id": funnel_id, **(change.progress or {})}
         for listener in self._users(change.account_id):
             listener.hint(PROGRESS, funnel_id, payload)
+        with_account = {**payload, "account_id": str(change.account_id)}
         for operator in self._operators:
-            operator.hint(PROGRESS, funnel_id, {**payload, "account_id": str(change.account_id)})
+            operator.hint(PROGRESS, funnel_id, with_account)
 
     def _users(self, account_id: DocId) -> Iterable[Listener]:
         return self._of_accounts.get(_key(account_id), ())

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from engine.edges.mongo.listing import ListedState
+from engine.edges.mongo.reads import ListedState
 from engine.gateway.audience import reported
 
 MOST_LISTED = 500

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Path, Query
 from engine.edges.mongo import listing, reads
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.listing import Wanted
+from engine.edges.mongo.reads import ListedState
 from engine.gateway.clone_documents import MOST_LISTED, CloneInFull, Clones, clone_in_full, clone_of
 from engine.gateway.counts import Counts
 from engine.gateway.problems import Problem, documented
 from engine.upkeep import status
 
-StateAsked = Literal["", "waiting", "cloning", "completed", "failed", "cancelled", "source_deleted"]
+StateAsked = Literal["", ListedState]
 FunnelId = Annotated[str, Path(min_length=1, max_length=200)]
 
 

@@ -37,7 +37,7 @@ class Deliveries:
                 await asyncio.sleep(AGAIN_S)
 
     async def write_now(self) -> None:
-        """Write what there is. Safe to repeat.
+        """Write what there is. Safe to repeat, after being cancelled too: the marks are kept.
 
         Raises:
             CloneError: MongoDB is away; the marks are kept.
@@ -46,7 +46,7 @@ class Deliveries:
         self._some.clear()
         try:
             await self._write(marks)
-        except CloneError:
+        except BaseException:
             for event_id, users in marks.items():
                 self._marks.setdefault(event_id, set()).update(users)
             self._some.set()

@@ -1,8 +1,8 @@
 """MongoDB, S3 and Ray, told apart; asked at most every few seconds, whoever asks us."""
 
-import socket
+import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from threading import Lock
 from time import monotonic
@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from engine.cluster.probe import probe
 from engine.core.errors import CloneError
 
 Answer = Literal["ok", "unreachable", "not configured"]
@@ -32,14 +33,28 @@ class Health(BaseModel):
 
 
 class Checks:
-    """Safe in threads. A check that hangs is not started again before it has ended."""
+    """Safe in threads. It has its own: calls that hang may have taken all others.
 
-    def __init__(self, checks: Mapping[str, Check], threads: Executor) -> None:
-        self._checks, self._threads = checks, threads
+    A check that hangs is not started again before it has ended.
+    """
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._threads = ThreadPoolExecutor(len(checks), "check")
+        self._asking = ThreadPoolExecutor(1, "health")
         self._lock = Lock()
         self._running: dict[str, Future[Answer]] = {}
         self._kept: Health | None = None
         self._kept_until = 0.0
+
+    async def answer(self) -> Health:
+        """``health``, while the loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self._asking, self.health)
+
+    def close(self) -> None:
+        """Nothing is asked any more; nobody waits for what hangs."""
+        for threads in (self._asking, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def health(self) -> Health:
         """As it was a moment ago; comes within seconds, whatever hangs."""
@@ -75,16 +90,13 @@ def _told(check: Check) -> Answer:
         return "unreachable"
 
 
-def answers_at(address: str | None) -> Check:
-    """Whether somebody listens at ``host:port``, or at a URL; ``not configured`` where there is none."""
+def answers_at(url: str | None) -> Check:
+    """Whether somebody listens there; ``not configured`` where there is no URL."""
 
     def check() -> Answer:
-        if not address:
+        if not url:
             return "not configured"
-        place = address.split("://", 1)[-1].split("/", 1)[0]
-        host, _, port = place.rpartition(":")
-        default = "443" if address.startswith("https://") else "80"
-        socket.create_connection(((host or place).strip("[]"), int(port if host else default)), WITHIN_S / 2).close()
+        probe(url, WITHIN_S / 2)
         return "ok"
 
     return check
@@ -96,9 +108,9 @@ def health_routes(checks: Checks) -> APIRouter:
     down = {503: {"model": Health, "description": "MongoDB, or its stream of events, is away"}}
 
     @routes.get("/healthz", response_model=Health, responses=down)  # type: ignore[arg-type]
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:
         """How the gateway is, and what it stands on."""
-        health = checks.health()
+        health = await checks.answer()
         return JSONResponse(health.model_dump(), 503 if health.status == "down" else 200)
 
     return routes

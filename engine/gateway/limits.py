@@ -1,4 +1,4 @@
-"""Around every call: no request larger than there is a use for, and answers that a browser handles with care."""
+"""Around every call: no request too large, no question without an end, answers that a browser handles with care."""
 
 from collections.abc import MutableMapping
 from typing import Any
@@ -8,8 +8,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engine.edges.mongo.client import bounded
 from engine.gateway.problems import Problem, told
 
+CALL_S = 30.0
+"""What MongoDB has not answered by then is answered with 503."""
 MOST_BODY_BYTES = 65_536
 TOO_LARGE = f"a request has at most {MOST_BODY_BYTES} bytes"
 
@@ -61,6 +64,18 @@ class Limited:
         except TooLarge:
             if not began:
                 await _refuse(scope, receive, sending)
+
+
+class InTime:
+    """An application, MongoDB's part of each call limited in time; threads that work for the call have its limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call."""
+        with bounded(CALL_S):
+            await self._app(scope, receive, send)
 
 
 def _declared_bytes(scope: Scope) -> int:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from time import monotonic
 
 from engine.core.errors import CloneError
 from engine.edges.mongo import indexes
 from engine.edges.mongo.changes import Change
-from engine.edges.mongo.client import Store, open_store, require_transactions
+from engine.edges.mongo.client import Store, bounded, open_store, require_transactions
 from engine.edges.mongo.outbox import Notification
 from engine.edges.mongo.retention import keep_notifications
 from engine.edges.s3 import Objects
@@ -18,33 +17,19 @@ from engine.gateway.app import Calls, http, whole
 from engine.gateway.audience import Audience
 from engine.gateway.auth import require_secrets
 from engine.gateway.counts import Counts
-from engine.gateway.health import Answer, Check, Checks, answers_at
+from engine.gateway.health import WITHIN_S, Answer, Check, Checks, answers_at
 from engine.gateway.metrics import Meters
+from engine.gateway.needs import Needs
 from engine.gateway.presence import Presence
 from engine.gateway.sockets import Doors, server
 from engine.gateway.tail import Tail
-from engine.gateway.trigger import Submit
-from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+from engine.settings import S3Settings
 from engine.telemetry import Event, events
 
 log = events(__name__)
 
 THREADS = 16
 TICK_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a gateway is made of."""
-
-    gateway: GatewaySettings
-    mongo: MongoSettings
-    s3: S3Settings | None
-    """None: not configured; then its health is not told."""
-    ray: RaySettings
-    scan: ScanSettings
-    steps: StepSettings
-    submit: Submit
 
 
 class Gateway:
@@ -59,9 +44,9 @@ class Gateway:
         self.doors = Doors(self._sio, needs.gateway, store, self.audience, self._threads)
         self.presence = Presence(store, self.audience, self.doors)
         self.tail = Tail(store, self._hear, asyncio.get_running_loop())
-        checks = Checks(self._checks(needs), ThreadPoolExecutor(4, "health"))
+        self._checks = Checks(self._checks_of(needs))
         self._counts = Counts(store)
-        calls = Calls(store, needs.gateway, needs.scan, needs.steps, checks, self.meters, self._counts, needs.submit)
+        calls = Calls(store, needs, self._checks, self.meters, self._counts)
         self.app = whole(self.meters.counted(http(calls)), self._sio)
         self.meters.gauge("clients", "Clients connected, users and operators", lambda: len(self.audience))
         self.meters.gauge("operators", "Operators connected", lambda: self.audience.operators)
@@ -86,12 +71,13 @@ class Gateway:
             with suppress(CloneError):  # what is not marked is told again
                 await self.doors.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
+            self._checks.close()
 
     def _hear(self, change: Change) -> None:
         if isinstance(change, Notification):
             self.events += 1
             self.meters.events.labels(_known(change.event)).inc()
-        else:
+        elif change.state_written:
             self._counts.change()
         self.audience.hear(change, monotonic())
 
@@ -100,15 +86,17 @@ class Gateway:
             await asyncio.sleep(TICK_S)
             self.audience.tick(monotonic())
 
-    def _checks(self, needs: Needs) -> Mapping[str, Check]:
+    def _checks_of(self, needs: Needs) -> Mapping[str, Check]:
         def mongo() -> Answer:
-            require_transactions(self.store)
+            # A check that hung for ever would be the last one.
+            with bounded(WITHIN_S):
+                require_transactions(self.store)
             return "ok"
 
         def events() -> Answer:
             return "ok" if self.tail.alive else "unreachable"
 
-        ray = answers_at(needs.ray.job_address or needs.ray.address)
+        ray = answers_at(needs.ray.job_address)
         return {"mongo": mongo, "events": events, "s3": _s3_check(needs.s3), "ray": ray}
 
 

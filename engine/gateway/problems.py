@@ -10,9 +10,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from engine.core.errors import CloneError, ServiceUnreachable, TransientError
+from engine.telemetry import Event, events
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+
+log = events(__name__)
 
 
 class Problem(Exception):
@@ -62,6 +65,7 @@ def tell_all(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(CloneError, _of_engine)
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
@@ -87,6 +91,12 @@ async def _of_engine(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TransientError | ServiceUnreachable):
         again = {"Retry-After": str(RETRY_AFTER_S)}
         return told(request, Problem(503, "MongoDB cannot be reached now, or is too slow", headers=again))
+    return await _unforeseen(request, error)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    log.emit(Event.CALL_FAILED, method=request.method, route=route, error=repr(error), traceback=True)
     return told(request, Problem(500, f"{type(error).__name__}; the log tells more"))
 
 

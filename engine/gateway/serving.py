@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 
 from engine.core.errors import ConfigError
 from engine.edges.mongo.client import Store
-from engine.gateway.parts import Gateway, Needs, prepared
+from engine.gateway.needs import Needs
+from engine.gateway.parts import Gateway, prepared
 from engine.gateway.sockets import MOST_MESSAGE_BYTES
 from engine.settings import GatewaySettings
 

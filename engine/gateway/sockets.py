@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,12 +16,13 @@ from socketio.packet import EVENT, Packet
 
 from engine.core.errors import CloneError
 from engine.edges.mongo import users
-from engine.edges.mongo.client import Store
+from engine.edges.mongo.client import Store, bounded
 from engine.edges.mongo.outbox import Notification, mark_delivered
 from engine.gateway.audience import Audience
 from engine.gateway.auth import Unauthorized, is_operator, read_user_token
 from engine.gateway.backlog import BadSince, Since, missed, read_since
 from engine.gateway.deliveries import Deliveries
+from engine.gateway.limits import CALL_S
 from engine.gateway.listener import Client, Emit, Listener, TooSlow
 from engine.gateway.receipts import Receipts
 from engine.settings import GatewaySettings
@@ -101,8 +102,13 @@ class Doors:
             sio.on("disconnect", self._disconnects, namespace=namespace)
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """Run what waits; at most as many at once as there are threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run what waits for MongoDB, and not for ever; at most as many at once as there are threads."""
+
+        def in_time() -> Result:
+            with bounded(CALL_S):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_time)
 
     async def put_out(self, listener: Listener) -> None:
         """It may hear no longer, and shall not come again by itself."""
@@ -184,6 +190,8 @@ class Doors:
             await self.cut_off(listener.client.transport, "too slow")
         except CloneError as error:
             await self.cut_off(listener.client.transport, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is: a client that hears nothing more must know
+            await self.cut_off(listener.client.transport, repr(error))
 
     async def _disconnects(self, sid: str, _reason: Any = None) -> None:
         found = self._listeners.pop(sid, None)
@@ -205,15 +213,11 @@ class Doors:
 
 def _emit(sio: Server, transport: str, namespace: str) -> Emit:
     """Straight to the one transport: a room would be looked through for it, and a task be made for each message."""
+    head = f"{EVENT}" if namespace == USERS else f"{EVENT}{namespace},"
 
     async def emit(event: str, payload: Mapping[str, Any]) -> None:
-        await sio.eio.send_packet(transport, Frame(MESSAGE, _written(event, json.dumps(payload), namespace)))
+        # Whoever writes into the outbox may put dates and ids there.
+        told = json.dumps([event, payload], default=str, separators=(",", ":"))
+        await sio.eio.send_packet(transport, Frame(MESSAGE, head + told))
 
     return emit
-
-
-@lru_cache(maxsize=64)
-def _written(event: str, payload: str, namespace: str) -> str:
-    """The message; thousands may be sent the same one."""
-    message: str = NoAttachments(EVENT, namespace=namespace, data=[event, json.loads(payload)]).encode()
-    return message

@@ -4,6 +4,7 @@ import json
 import secrets
 from pathlib import Path
 
+from engine.core.errors import ConfigError
 from engine.local.folders import private_folder, write_private
 
 FILE = "gateway.json"
@@ -20,3 +21,19 @@ def gateway_secrets(folder: Path) -> Path:
     if not path.is_file():
         write_private(path, json.dumps({name: secrets.token_urlsafe(32) for name in NAMES}, indent=2) + "\n")
     return path
+
+
+def kept_secrets(folder: Path) -> dict[str, str] | None:
+    """Both of them by their names; None where the folder has none.
+
+    Raises:
+        ConfigError: The file is none of ours, or is not for us to read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {name: str(found[name]) for name in NAMES}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ConfigError("gateway.jwt_secret", f"is not set, and {path} cannot be read") from None

@@ -1,7 +1,7 @@
 """``request``: asks for clones of a funnel, as anyone may by inserting a funnel that asks for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from engine.core.model import Claim, DocId
@@ -54,14 +54,19 @@ def request(store: Store, asked: Request, *, count: int = 1, rule: CrossAccount 
 def request_once(store: Store, asked: Request, key: str, rule: CrossAccount) -> Requested | Refused:
     """Ask for one clone, unless ``key`` was used: then the clone of then. Safe to repeat for a day.
 
+    A repeat gets its clone whatever has become of the original and the account meanwhile.
+
     Returns:
         Refused: Also where the key was used for another request.
     """
-    found = _looked_up(store, asked, rule)
-    if isinstance(found, Refused):
-        return found
-    original, name, account_id = found
-    kept = once.insert_request_once(store, key, original["_id"], name, account_id)
+    keyed = once.Keyed(key, asdict(asked))
+    kept = once.find_request(store, keyed)
+    if kept is None:
+        found = _looked_up(store, asked, rule)
+        if isinstance(found, Refused):
+            return found
+        original, name, account_id = found
+        kept = once.insert_request_once(store, keyed, original["_id"], name, account_id)
     if not kept.same:
         return Refused("key", f"the idempotency key was used for another request, which is clone {kept.funnel_id}")
     return Requested([kept.funnel_id])

@@ -22,6 +22,9 @@ class MongoDoor:
         self._lost: set[int] = set()
         self.lost = 0
         """Answers that were kept back."""
+        self.is_open = threading.Event()
+        """While it is not set, nothing passes, and no connection is cut."""
+        self.is_open.set()
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -54,6 +57,7 @@ class MongoDoor:
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while (message := _message(source)) is not None:
+                self.is_open.wait()
                 answers = _HEADER.unpack_from(message)[2]
                 if answers in self._lost:
                     self._lost.discard(answers)
@@ -92,4 +96,5 @@ def mongo_door(port: int) -> Iterator[MongoDoor]:
     try:
         yield door
     finally:
+        door.is_open.set()
         door.close()

@@ -160,6 +160,21 @@ def test_one_key_is_one_clone_however_often_it_is_sent(gateway: Running, store: 
     assert store.funnels.count_documents({"original_funnel_id": funnel}) == 2
 
 
+def test_a_repeat_gets_its_clone_though_the_original_was_renamed_or_deleted_meanwhile(
+    gateway: Running, store: Store
+) -> None:
+    funnel = store.funnels.insert_one({"name": "F", "account_id": "a"}).inserted_id
+    path, key = f"/api/funnels/{funnel}/clone", {"Idempotency-Key": "once"}
+    first = gateway.call("POST", path, headers=key).json()
+    store.funnels.update_one({"_id": funnel}, {"$set": {"name": "G", "account_id": "b"}})
+    assert gateway.call("POST", path, headers=key).json() == first
+    store.funnels.delete_one({"_id": funnel})
+    assert gateway.call("POST", path, headers=key).json() == first
+    problem(gateway.call("POST", path, headers=key, json={"account_id": "c"}), 409)
+    problem(gateway.call("POST", path, headers={"Idempotency-Key": "twice"}), 404)
+    assert store.funnels.count_documents({"original_funnel_id": funnel}) == 1
+
+
 @pytest.mark.parametrize(
     ("rule", "account", "status"),
     [
@@ -331,6 +346,12 @@ def test_health_tells_mongodb_s3_and_ray_apart(settings: Settings) -> None:
         answer = requests.get(f"{gateway.url}/healthz", timeout=CALL_S)
     told = {"status": "degraded", "mongo": "ok", "events": "ok", "s3": "unreachable", "ray": "unreachable"}
     assert (answer.status_code, answer.json()) == (200, told)
+
+
+def test_a_ray_without_a_job_server_is_not_asked_for_its_health(settings: Settings) -> None:
+    with gateway_here(replace(settings, ray=replace(settings.ray, address="local"))) as gateway:
+        answer = requests.get(f"{gateway.url}/healthz", timeout=CALL_S)
+    assert (answer.status_code, answer.json()["ray"], answer.json()["status"]) == (200, "not configured", "ok")
 
 
 def test_metrics_count_calls_by_route_and_clones_by_state(gateway: Running, store: Store) -> None:

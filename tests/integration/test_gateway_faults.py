@@ -1,29 +1,39 @@
 """The gateway among things that break: itself killed, its change stream, its clients, their messages."""
 
 import json
+import logging
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+import requests
+from anyio import to_thread
+from bson import ObjectId
 from pymongo import MongoClient
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from engine.edges.mongo import outbox
+from engine.edges.mongo.changes import FIGURES, CloneChange
 from engine.edges.mongo.client import Store, open_store
-from engine.gateway import listener, presence
+from engine.gateway import limits, listener, presence, sockets
+from engine.local.mongod import MongoServer
 from engine.local.ports import free_ports
 from engine.settings import MongoSettings, Settings
+from tests.fault.mongo_door import mongo_door
 from tests.fault.mongo_faults import no_fault_left
 from tests.fault.replica_set import replica_set
-from tests.gateway import OPERATOR, SECRET, Running, gateway_here, gateway_process, serve_environment, token
+from tests.gateway import CALL_S, OPERATOR, SECRET, Running, gateway_here, gateway_process, serve_environment, token
 from tests.outbox import account_with_user, complete, had_by
 from tests.processes import wait_for
 from tests.socket_client import js_client
@@ -235,6 +245,110 @@ def test_a_client_that_takes_nothing_in_holds_up_nobody_and_has_had_nothing(
     with js_client(gateway.url, {"token": token(user)}) as client:
         client.await_events(listener.WINDOW + 5)
         assert client.event_ids() == [f"e{n:04}" for n in range(listener.WINDOW + 5)]
+
+
+def test_a_payload_with_dates_and_ids_is_told_as_text(store: Store, gateway: Running) -> None:
+    account, user = account_with_user(store)
+    funnel, moment = ObjectId(), datetime(2026, 11, 26, tzinfo=UTC)
+    event = {"event": "other", "account_id": account, "user_ids": [str(user)], "created_at": datetime.now(UTC)}
+    with (
+        js_client(gateway.url, {"token": token(user)}) as client,
+        js_client(gateway.url, {"token": OPERATOR}, "/operator") as operator,
+    ):
+        store.outbox.insert_one({"_id": "e", **event, "payload": {"funnel": funnel, "at": moment, "n": [1, "ä"]}})
+        told = {"funnel": str(funnel), "at": str(moment), "n": [1, "ä"], "event_id": "e"}
+        wait_for(lambda: client.events("other") == [told])
+        wait_for(lambda: operator.events("other") == [{**told, "account_id": str(account)}])
+        later = complete(store, account)
+        wait_for(lambda: later in client.event_ids())
+
+
+def test_who_cannot_be_told_for_whatever_reason_is_cut_off(
+    store: Store, gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(sockets, "missed", broken)
+    _, user = account_with_user(store)
+    address = f"ws{gateway.url.removeprefix('http')}/socket.io/?EIO=4&transport=websocket"
+    with connect(address) as client:
+        client.recv(timeout=60)
+        client.send("40" + json.dumps({"token": token(user)}))
+        heard = list(iter(lambda: str(client.recv(timeout=60)), "1"))
+        assert [frame[:2] for frame in heard] == ["40"], "at once, and not for its silence"
+
+
+async def threads_taken() -> int:
+    return int(to_thread.current_default_thread_limiter().borrowed_tokens)
+
+
+def test_health_is_told_while_every_thread_of_calls_hangs_on_mongodb(
+    settings: Settings, mongo_server: MongoServer
+) -> None:
+    with ThreadPoolExecutor(50) as callers, mongo_door(mongo_server.port) as door:
+        behind = replace(settings, mongo=replace(settings.mongo, uri=door.uri))
+        with gateway_here(behind) as gateway:
+            door.is_open.clear()
+            calls = [callers.submit(gateway.call, "GET", "/api/clones/x") for _ in range(50)]
+            wait_for(lambda: gateway.run(threads_taken()) == 40)
+            answer = requests.get(f"{gateway.url}/healthz", timeout=CALL_S)
+            assert (answer.status_code, answer.json()["mongo"]) == (503, "unreachable")
+            assert gateway.run(threads_taken()) == 40, "health waits for no call"
+            door.is_open.set()
+            assert {call.result().status_code for call in calls} <= {404, 503}
+
+
+def test_a_call_that_hangs_on_mongodb_is_given_up(
+    gateway: Running, mongo_client: MongoClient[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CALL_S", 0.5)
+    data = {"failCommands": ["find"], "appName": "funnel-clone", "blockConnection": True, "blockTimeMS": 5_000}
+    with no_fault_left(mongo_client):
+        mongo_client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+        answer = gateway.call("GET", "/api/clones/x")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_what_is_our_own_fault_is_answered_as_a_problem_and_logged(
+    settings: Settings, mongo_client: MongoClient[dict[str, Any]]
+) -> None:
+    def submit() -> str:
+        raise RuntimeError("secret")
+
+    log, records = logging.getLogger("funnel_clone.gateway.problems"), SimpleQueue[logging.LogRecord]()
+    handler = QueueHandler(records)
+    log.addHandler(handler)
+    try:
+        with gateway_here(settings, submit, hooks=True) as gateway, no_fault_left(mongo_client):
+            unforeseen = gateway.call("POST", "/api/trigger/funnels/funnelClone")
+            data = {"failCommands": ["find"], "appName": "funnel-clone", "errorCode": 2}
+            mongo_client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+            refused = gateway.call("GET", "/api/clones/some-id")
+    finally:
+        log.removeHandler(handler)
+    for answer in (unforeseen, refused):
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+        assert "secret" not in answer.text
+    told = [records.get_nowait().__dict__ for _ in range(records.qsize())]
+    assert [str(record["event"]) for record in told] == ["call failed"] * 2
+    assert told[0]["fields"]["error"] == "RuntimeError('secret')"
+    assert told[1]["fields"]["route"] == "/api/clones/{clone_id}"
+
+
+def test_progress_is_no_reason_to_count_clones_anew(gateway: Running) -> None:
+    assert gateway.gateway is not None
+    counts = gateway.gateway._counts
+    for state_written in (False, True):
+        change = CloneChange("c", "a", "cloning", dict.fromkeys(FIGURES, 1), state_written=state_written)
+
+        async def hear(told: CloneChange = change) -> None:
+            assert gateway.gateway is not None
+            gateway.gateway._hear(told)
+
+        counts._stale = False
+        gateway.run(hear())
+        assert counts._stale is state_written
 
 
 def test_what_others_wrote_into_the_outbox_is_passed_by(store: Store, gateway: Running) -> None:

@@ -164,6 +164,36 @@ def test_a_job_runs_the_wheel_that_it_brings_along(
     assert record["code"] != code_version(), "that of the nodes, not the one that came with the job"
 
 
+def test_b22_a_pass_that_is_triggered_through_the_gateway_runs_as_a_job(
+    submit: Submitter, settings: Settings, database: Any, s3: Any, bucket: str
+) -> None:
+    clone = request_clone(database, build_funnel(database, s3, bucket, **SMALL))
+    token = "the-operators-token-of-the-tests"
+    known = {
+        "MONGO_URI": settings.mongo.uri,
+        "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
+        "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
+        "GATEWAY_JWT_SECRET": "s" * 64,
+        "GATEWAY_OPERATOR_TOKEN": token,
+    }
+    own = ["gateway.port=0", "gateway.hooks=true", f"local.data_dir={submit.folder}"]
+    serve = submit.run_here([submit.command[0], "serve", "--json", *own, *submit.overrides], **known)
+    try:
+        assert serve.stdout is not None
+        url = json.loads(serve.stdout.readline())["url"]
+        asked = Request(f"{url}/api/trigger/funnels/funnelClone", b"", {"Authorization": f"Bearer {token}"})
+        with urlopen(asked, timeout=TIMEOUT_S) as answer:
+            job_id = json.loads(answer.read())["job_id"]
+        assert job_id.startswith("funnel-clone-")
+        wait_for(lambda: database["clone_passes"].find_one({"state": "done"}) is not None, TIMEOUT_S)
+    finally:
+        serve.terminate()
+        code, _, err = ended(serve)
+    assert code == 0, err
+    assert_sound(database, s3, clone, None)
+
+
 @pytest.mark.parametrize(
     ("content", "says"), [(None, "cannot be read"), (b"no zip", "cannot be read"), ({}, "is no wheel of the engine")]
 )

@@ -192,3 +192,27 @@ def test_marks_that_could_not_be_written_are_kept() -> None:
 
     asyncio.run(story())
     assert written == [{"e": {"u", "v"}}]
+
+
+def test_marks_that_were_being_written_as_the_gateway_ended_are_kept() -> None:
+    written: list[dict[str, set[str]]] = []
+
+    async def story() -> None:
+        begun, hangs = asyncio.Event(), asyncio.Event()
+
+        async def write(marks: Any) -> None:
+            if not begun.is_set():
+                begun.set()
+                await hangs.wait()
+            written.append(dict(marks))
+
+        deliveries = Deliveries(write)
+        deliveries.had("e", "u")
+        running = asyncio.create_task(deliveries.run())
+        await begun.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await deliveries.write_now()
+
+    asyncio.run(story())
+    assert written == [{"e": {"u"}}]

@@ -166,7 +166,7 @@ def _fields_written(field: str) -> Document:
     }
 
 
-_KEPT = ("name", "account_id", "original_funnel_id", "pending", "in_progress", "original_funnel_deleted")
+_KEPT = ("account_id", "original_funnel_id", "pending", "in_progress", "original_funnel_deleted")
 _PIPELINE: list[Document] = [
     {
         "$match": {

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NoBase64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import bson
 from bson.errors import BSONError
@@ -18,10 +18,8 @@ from bson.errors import BSONError
 from engine.core.model import DocId
 from engine.edges import pipelines
 from engine.edges.mongo.client import CODEC, Document, Store, bounded, possible_ids, translated
-from engine.edges.mongo.reads import LISTED
+from engine.edges.mongo.reads import LISTED, STATES, ListedState, in_state
 
-ListedState = Literal["waiting", "cloning", "completed", "failed", "cancelled", "source_deleted"]
-STATES: tuple[ListedState, ...] = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
 WITHIN_S = 10.0
 """A search for a name that nothing bears looks at every clone: not for longer than this."""
 
@@ -64,21 +62,12 @@ def list_page(store: Store, wanted: Wanted, limit: int, cursor: str | None) -> P
         conditions.append({"$expr": {"$lt": ["$_id", {"$literal": behind["i"]}]}})
     first: list[Document] = [{"$sort": {"_id": -1}}, {"$limit": limit + 1}]
     states = STATES if wanted.state is None else (wanted.state,)
-    branches = [[{"$match": {"$and": [*conditions, _in_state(state)]}}, *first] for state in states]
+    branches = [[{"$match": {"$and": [*conditions, in_state(state)]}}, *first] for state in states]
     unions = [{"$unionWith": {"coll": store.funnels.name, "pipeline": branch}} for branch in branches[1:]]
     with translated("funnels"), bounded(WITHIN_S):
         found = list(store.funnels.aggregate([*branches[0], *unions, *first, {"$project": LISTED}]))
     clones = found[:limit]
     return Page(clones, _cursor(clones[-1]["_id"]) if len(found) > limit else None)
-
-
-def _in_state(state: ListedState) -> Document:
-    if state == "cloning":
-        return {"in_progress": True}
-    if state == "waiting":
-        return {"pending": True, "in_progress": pipelines.NOT_IN_PROGRESS}
-    ended = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
-    return {"clone.state": state, "clone.run": {"$exists": True}, **ended}
 
 
 def _with_text(text: str) -> Document:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
@@ -23,21 +22,40 @@ class Asked:
     """Whether the key was first used for the same request; where it was not, nothing was written."""
 
 
-def insert_request_once(store: Store, key: str, original_id: DocId, name: str, account_id: DocId) -> Asked:
-    """Insert a funnel that asks to become a clone, unless ``key`` was used: key and funnel in one transaction.
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A request under a key, which is kept as its hash."""
 
-    Safe to repeat within the day that keys are kept, side by side too. A key is kept as its hash.
+    key: str
+    words: Mapping[str, str | None]
+    """The request as it was made: what it names may be renamed or gone when it is repeated."""
+
+    @property
+    def id(self) -> Document:
+        """A filter: the key's document."""
+        return {"_id": sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()}
+
+
+def find_request(store: Store, keyed: Keyed) -> Asked | None:
+    """The clone that stands for the key; None where it was not used within the day that keys are kept."""
+    with translated("request under a key"):
+        found = store.requests.find_one(keyed.id)
+    return None if found is None else _asked(found, keyed)
+
+
+def insert_request_once(store: Store, keyed: Keyed, original_id: DocId, name: str, account_id: DocId) -> Asked:
+    """Insert a funnel that asks to become a clone, unless the key was used: key and funnel in one transaction.
+
+    Safe to repeat within the day that keys are kept, side by side too.
     """
-    told = {"_id": sha256(key.encode("utf-8", "surrogatepass")).hexdigest()}
-    wanted = {"original_funnel_id": original_id, "name": name, "account_id": account_id}
 
     def body(session: ClientSession) -> Asked:
-        found = store.requests.find_one(told, session=session)
+        found = store.requests.find_one(keyed.id, session=session)
         if found is not None:
-            return _found(found, wanted)
+            return _asked(found, keyed)
         funnel_id = new_id()
-        kept = {**{field: {"$literal": value} for field, value in wanted.items()}, "created_at": "$$NOW"}
-        store.requests.update_one(told, [{"$set": {**kept, "funnel_id": funnel_id}}], upsert=True, session=session)
+        kept = {"words": {"$literal": dict(keyed.words)}, "created_at": "$$NOW", "funnel_id": funnel_id}
+        store.requests.update_one(keyed.id, [{"$set": kept}], upsert=True, session=session)
         asked = [{"$set": request(original_id, name, account_id)}]
         store.funnels.update_one({"_id": funnel_id}, asked, upsert=True, session=session)
         return Asked(funnel_id, same=True)
@@ -46,9 +64,8 @@ def insert_request_once(store: Store, key: str, original_id: DocId, name: str, a
         try:
             return store.transaction(body)
         except DuplicateKeyError:  # the same key at the same moment: the other one has written it
-            first: Document = store.requests.find_one(told) or {}
-            return _found(first, wanted)
+            return store.transaction(body)
 
 
-def _found(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> Asked:
-    return Asked(kept.get("funnel_id"), same=all(kept.get(field) == value for field, value in wanted.items()))
+def _asked(kept: Document, keyed: Keyed) -> Asked:
+    return Asked(kept["funnel_id"], same=kept.get("words") == keyed.words)

@@ -97,8 +97,9 @@ def notification_of(document: Mapping[str, Any]) -> Notification | None:
 
 
 def _read(store: Store, wanted: Mapping[str, Any]) -> Iterator[Notification]:
-    with translated("outbox"):
-        for document in store.outbox.find(wanted, batch_size=_BATCH).sort([("created_at", 1), ("_id", 1)]):
+    order = [("created_at", 1), ("_id", 1)]
+    with translated("outbox"), store.outbox.find(wanted, batch_size=_BATCH).sort(order) as found:
+        for document in found:
             notification = notification_of(document)
             if notification is not None:
                 yield notification

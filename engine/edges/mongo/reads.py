@@ -1,7 +1,8 @@
 """What people look at: the state of clones, the lease, the last passes. Never used for a decision of the engine."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
+from engine.core.state import ENDED, Ended
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, find_by_text, translated
 
@@ -22,9 +23,24 @@ LISTED = {
 
 _STEP_FIELDS = ("name", "pending", "in_progress", "original_step_id", "processed", "version", "clone", "updatedAt")
 
-# Every state by name, so that the index `clone_held`, which begins with it, can be used.
-_STATES = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
-_IN_WORK = {"in_progress": True, "clone.state": {"$in": [None, *_STATES]}}
+ListedState = Literal["waiting", "cloning", Ended]
+STATES: tuple[ListedState, ...] = get_args(ListedState)
+
+_NOT_ASKED_AGAIN = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
+
+
+def in_state(*states: ListedState) -> Document:
+    """Filter: clones in one of ``states``, of the ended ones only those that this engine ended; each by its index.
+
+    ``waiting``, which holds what is asked for and not begun, and ``cloning`` are asked alone.
+    """
+    if states == ("waiting",):
+        return pipelines.waiting()
+    if states == ("cloning",):
+        # Every state by name, so that the index `clone_held`, which begins with it, can be used.
+        return {"in_progress": True, "clone.state": {"$in": [None, *STATES]}, **pipelines.A_CLONE}
+    # Fields of the index `clone_ended` and no others: what is counted is not read.
+    return {"clone.state": {"$in": list(states)}, "clone.run": {"$gt": 0}, **_NOT_ASKED_AGAIN}
 
 
 def find_clone(store: Store, text: str) -> Document | None:
@@ -62,7 +78,7 @@ def image_counts(store: Store, funnel_id: Any) -> tuple[int, int]:
 
 def images_of(store: Store, funnel_id: Any, limit: int) -> list[Document]:
     """Image records of a clone, in the order of their ids; ``limit`` at most."""
-    fields = dict.fromkeys(("fileName", "fileSize", "uploaded", "key", "additionalInfo.Location", "clone.error"), 1)
+    fields = dict.fromkeys(("fileName", "fileSize", "uploaded", "key", "additionalInfo.Location"), 1)
     with translated(f"images of funnel {funnel_id}"):
         return list(store.images.find({"ref_id": funnel_id}, fields).sort("_id", 1).limit(limit))
 
@@ -76,32 +92,22 @@ def forms_of(store: Store, funnel_id: Any, limit: int) -> list[Document]:
 
 def list_clones(store: Store, limit: int) -> list[Document]:
     """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
-    waiting = pipelines.waiting()
-    ended = {
-        "clone.state": {"$in": ["completed", "failed", "cancelled", "source_deleted"]},
-        "clone.run": {"$exists": True},
-    }
+    by_turn = [("clone.next_try_at", 1), ("_id", 1)]
     with translated("funnels"):
-        in_work = list(store.funnels.find(_IN_WORK, LISTED).sort("_id", 1).limit(limit))
-        asked = list(store.funnels.find(waiting, LISTED).sort([("clone.next_try_at", 1), ("_id", 1)]).limit(limit))
-        done = list(store.funnels.find(ended, LISTED).sort("_id", -1).limit(limit))
+        in_work = list(store.funnels.find(in_state("cloning"), LISTED).sort("_id", 1).limit(limit))
+        asked = list(store.funnels.find(in_state("waiting"), LISTED).sort(by_turn).limit(limit))
+        done = list(store.funnels.find(in_state(*ENDED), LISTED).sort("_id", -1).limit(limit))
     return in_work + asked + done
 
 
 def count_by_state(store: Store) -> dict[str, int]:
-    """How many clones are in which state; counted on the scan's and the state's indexes."""
-    waiting = pipelines.waiting()
+    """How many clones are in which state; counted on the scan's indexes, and of ended ones from keys alone."""
+    waiting = in_state("waiting")
     with translated("funnels"):
-        counts = {
-            "asked": store.funnels.count_documents({**waiting, "clone.next_try_at": None}),
-            "waiting": store.funnels.count_documents({**waiting, "clone.next_try_at": {"$ne": None}}),
-            "cloning": store.funnels.count_documents(_IN_WORK),
-        }
-        for state in ("completed", "failed", "cancelled", "source_deleted"):
-            counts[state] = store.funnels.count_documents(
-                {"clone.state": state, "clone.run": {"$exists": True}, "pending": {"$ne": True}}
-            )
-    return counts
+        asked = store.funnels.count_documents({**waiting, "clone.next_try_at": None})
+        tried = store.funnels.count_documents({**waiting, "clone.next_try_at": {"$ne": None}})
+        rest = {state: store.funnels.count_documents(in_state(state)) for state in STATES if state != "waiting"}
+    return {"asked": asked, "waiting": tried, **rest}
 
 
 def lease(store: Store) -> Document | None:

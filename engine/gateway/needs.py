@@ -1,0 +1,20 @@
+"""What a gateway is made of."""
+
+from dataclasses import dataclass
+
+from engine.gateway.trigger import Submit
+from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Settings, and how a pass is started."""
+
+    gateway: GatewaySettings
+    mongo: MongoSettings
+    s3: S3Settings | None
+    """None: not configured; then its health is not told."""
+    ray: RaySettings
+    scan: ScanSettings
+    steps: StepSettings
+    submit: Submit
