@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,11 @@ from engine.edges.mongo import indexes
 from engine.edges.mongo.client import Store, open_store
 from engine.edges.s3 import Objects
 from engine.local.ray_cluster import embedded_ray
-from engine.local.servers import Servers, embedded_servers
-from engine.settings import ChatSettings, LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from engine.local.servers import embedded_servers
+from engine.settings import Settings
 from tests.funnels import build_funnel
+from tests.processes import command_lines, descendants
+from tests.server_settings import settings_of
 
 ROLES = {"ray::Driver": "driver", "ray::Copy": "copy actor"}
 SAMPLES = 20
@@ -42,7 +45,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drain-memory-") as folder, embedded_servers(Path(folder)) as servers:
-        settings = settings_of(servers, folder)
+        settings = settings_of(servers, folder, "drain-memory", num_cpus=2)
         store = open_store(settings.mongo)
         ask(store, settings, given.funnels, given.accounts)
         with embedded_ray(settings.ray, Path(folder, "ray")):
@@ -57,18 +60,6 @@ def main() -> None:
         "end_mb": samples[-1]["mb"],
     }
     print(json.dumps(document) if given.json else table(document))
-
-
-def settings_of(servers: Servers, folder: str) -> Settings:
-    """Of the engine, as it comes."""
-    s3 = servers.s3
-    return Settings(
-        mongo=MongoSettings(uri=servers.mongo.uri),
-        s3=S3Settings(s3.endpoint_url, s3.bucket, s3.access_key_id, s3.secret_access_key, s3.region),
-        ray=RaySettings(num_cpus=2),
-        local=LocalSettings(data_dir=folder),
-        chat=ChatSettings(),
-    )
 
 
 def ask(store: Store, settings: Settings, funnels: int, accounts: int) -> None:
@@ -98,31 +89,13 @@ def watch(samples: list[dict[str, Any]], shot: Snapshot, funnels: int) -> None:
 
 
 def resident() -> Iterator[tuple[str, float]]:
-    """(role and pid, resident MB) of each driver and copy actor of this machine's Ray that is ours."""
+    """(role and pid, resident MB) of each driver and copy actor below this process: others may run a Ray, too."""
     page = os.sysconf("SC_PAGE_SIZE")
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            title = (entry / "cmdline").read_text("utf-8", "replace")
-            pages = int((entry / "statm").read_text("ascii").split()[1])
-        except OSError:
-            continue
-        for begin, role in ROLES.items():
-            if title.startswith(begin) and descends(int(entry.name)):
-                yield f"{role} {entry.name}", round(pages * page / 1e6, 1)
-
-
-def descends(pid: int) -> bool:
-    """Whether the process is below this one: others may run a Ray, too."""
-    while pid > 1:
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2].split()[1])
-        except OSError:
-            return False
-        if pid == os.getpid():
-            return True
-    return False
+    for pid, title in command_lines(descendants(os.getpid())).items():
+        for role in (role for begin, role in ROLES.items() if title.startswith(begin)):
+            with suppress(OSError):  # it has ended
+                pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+                yield f"{role} {pid}", round(pages * page / 1e6, 1)
 
 
 def table(document: dict[str, Any]) -> str:

@@ -29,27 +29,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from engine.edges.mongo.client import Store, open_store
 from engine.local.ports import free_ports
-from engine.local.servers import Servers, embedded_servers
-from engine.settings import LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from engine.local.servers import embedded_servers
+from engine.settings import Settings
 from tests.gateway import gateway_process, token
 from tests.outbox import COMPLETED, account_with_user, complete, user_of
+from tests.server_settings import settings_of
 
 AT_ONCE = 50
 WITHIN_S = 120
 BETWEEN_S = 0.2
 # Of a WebSocket's frame.
 HEAD_BYTES, LONG, LONG_HEAD_BYTES = 2, 126, 4
-
-
-def settings_of(servers: Servers, folder: str, database: str) -> Settings:
-    """By which a gateway uses the servers."""
-    s3 = servers.s3
-    return Settings(
-        mongo=MongoSettings(servers.mongo.uri, database),
-        s3=S3Settings(s3.endpoint_url, s3.bucket, s3.access_key_id, s3.secret_access_key),
-        ray=RaySettings(),
-        local=LocalSettings(folder),
-    )
 
 
 class Thin(asyncio.Protocol):

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +26,13 @@ from pymongo import MongoClient
 from engine.edges.mongo import indexes
 from engine.edges.mongo.client import open_store
 from engine.local.servers import Servers, embedded_servers
-from engine.settings import LocalSettings, MongoSettings, RaySettings, S3Settings, Settings
+from tests.command_line import CHECKOUT
 from tests.delaying_proxy import delaying_proxy
 from tests.funnels import build_funnel, request_clone
-from tests.nodes import CHECKOUT, Cluster, cluster
+from tests.nodes import Cluster, cluster
 from tests.pass_command import DRAIN, pass_environment
 from tests.s3_client import s3_client
+from tests.server_settings import settings_of
 
 PAGES_A_NODE = 4  # a task takes a quarter of a CPU
 FEW, MANY = 4, 16
@@ -61,10 +62,9 @@ class Bench:
     """One original, and passes over clones of it; S3 is as far away as the case says."""
 
     def __init__(self, servers: Servers, case: Case, folder: Path, endpoint_url: str) -> None:
-        s3 = servers.s3
-        mongo = MongoSettings(servers.mongo.uri, f"bench-{uuid4().hex[:8]}")
-        keys = (s3.bucket, s3.access_key_id, s3.secret_access_key)
-        self._settings = Settings(mongo, S3Settings(endpoint_url, *keys), RaySettings(), LocalSettings(str(folder)))
+        s3, settings = servers.s3, settings_of(servers, str(folder), f"bench-{uuid4().hex[:8]}")
+        self._settings = replace(settings, s3=replace(settings.s3, endpoint_url=endpoint_url))
+        mongo = settings.mongo
         self._database = MongoClient[dict[str, Any]](mongo.uri)[mongo.database]
         store = open_store(mongo)
         indexes.ensure(store, (*indexes.OWN, *indexes.SHARED))

@@ -37,6 +37,8 @@ class Event(StrEnum):
     """It could not be renewed: all work of the pass is cancelled."""
     HEARTBEAT_MISSED = "heartbeat missed"
     """Lease and claims were not renewed this time."""
+    LOOK_MISSED = "look missed"
+    """Whether somebody took a claim could not be asked this time; it is soon asked again."""
     INDEX_MISSING = "index missing"
     """A shared collection lacks an index: scans are slow."""
     FUNNEL_CLAIMED = "funnel claimed"
@@ -119,8 +121,8 @@ _LEVELS: Mapping[Event, int] = {
     Event.CLAIM_LOST: logging.DEBUG,
     **dict.fromkeys((Event.LEASE_LOST, Event.FUNNEL_FAILED), logging.ERROR),
     **dict.fromkeys((Event.COMMAND_FAILED, Event.CALL_FAILED), logging.ERROR),
-    **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.WRITE_DELAYED, Event.INDEX_MISSING), logging.WARNING),
-    **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED), logging.WARNING),
+    **dict.fromkeys((Event.HEARTBEAT_MISSED, Event.LOOK_MISSED, Event.WRITE_DELAYED), logging.WARNING),
+    **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.TASK_FAILED, Event.TASK_ERROR), logging.WARNING),
     **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED, Event.STREAM_BROKEN), logging.WARNING),
 }

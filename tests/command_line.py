@@ -19,15 +19,19 @@ CHECKOUT = Path(__file__).parents[1]
 RUN = (sys.executable, "-c", "from engine.cli import main; main()")
 ENDS_WITHIN_S = 300
 """There to end a hang: no command of a test takes a tenth of it on a machine of its own."""
-_FOREIGN = ("RAY_", "AWS_", "MONGO_", "S3_", "PREVIEW_")
+_FOREIGN = ("AWS_", "GATEWAY_", "MONGO_", "PREVIEW_", "QM_", "RAY_", "S3_")
 
 Done = subprocess.CompletedProcess[str]
 
 
+def without_servers() -> dict[str, str]:
+    """This process's environment, without whatever names a server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+
+
 def environment_without_servers(**more: str) -> dict[str, str]:
-    """This process's, without whatever names a server."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return {**kept, "PYTHONPATH": str(CHECKOUT), **more}
+    """The same, for whoever runs the engine of this checkout."""
+    return {**without_servers(), "PYTHONPATH": str(CHECKOUT), **more}
 
 
 def environment_of(settings: Settings, **more: str) -> dict[str, str]:

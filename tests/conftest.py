@@ -20,6 +20,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from engine.edges.mongo.client import Store, open_store
+from engine.local.folders import private_folder, write_private
 from engine.local.mongod import MongoServer
 from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server
@@ -28,6 +29,7 @@ from engine.settings import ChatSettings, CopySettings, LocalSettings, MongoSett
 from tests.fault.traps import Traps, armable
 from tests.faulty_door import Door, faulty_door
 from tests.in_process import Workshop
+from tests.ray_head import TOKEN
 from tests.s3_client import s3_client
 
 if TYPE_CHECKING:
@@ -130,7 +132,9 @@ def armable_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traps]:
     with ExitStack() as stack:
         # Whoever else is started by this process shall know nothing of traps.
         with armable(tmp_path_factory.mktemp("traps")) as traps:
-            stack.enter_context(embedded_ray(RaySettings(num_cpus=2), tmp_path_factory.mktemp("ray")))
+            folder = private_folder(tmp_path_factory.mktemp("ray"))
+            write_private(folder / "token", TOKEN)
+            stack.enter_context(embedded_ray(RaySettings(num_cpus=2), folder))
         yield traps
 
 

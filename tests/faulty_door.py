@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import NamedTuple
 
+from engine.core.backpressure import MOST_PATIENCE
 from tests.s3_passage import ERROR, Passage, passage_to
+
+MORE_THAN_BORNE = int(MOST_PATIENCE) + 1
+"""Refusals in a row after which a copy actor asks for less."""
 
 
 class Seen(NamedTuple):

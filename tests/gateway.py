@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -20,10 +18,10 @@ from engine.gateway.needs import Needs
 from engine.gateway.parts import Gateway, prepared
 from engine.gateway.serving import Uvicorn, listening_on, uvicorn_config
 from engine.settings import GatewaySettings, Settings
+from tests.command_line import environment_of
 
 SECRET = "a secret of the tests, of more than the 64 bytes that HS512 asks for, and made up"
 OPERATOR = "the-operators-token-of-the-tests"
-REPOSITORY = str(Path(__file__).parents[1])
 START_S = 120
 CALL_S = 60
 Submit = Callable[[], str]
@@ -120,22 +118,8 @@ def gateway_here(settings: Settings, submit: Submit = no_ray, **changed: Any) ->
 
 def serve_environment(settings: Settings) -> dict[str, str]:
     """What `serve` needs, and nothing of this process's own."""
-    kept = {
-        n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_", "GATEWAY_", "QM_"))
-    }
-    return {
-        **kept,
-        "PYTHONPATH": REPOSITORY,
-        "XDG_DATA_HOME": settings.local.data_dir,
-        "MONGO_URI": settings.mongo.uri,
-        "MONGO_DATABASE": settings.mongo.database,
-        "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
-        "S3_BUCKET": settings.s3.bucket,
-        "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
-        "GATEWAY_JWT_SECRET": SECRET,
-        "GATEWAY_OPERATOR_TOKEN": OPERATOR,
-    }
+    secrets = {"GATEWAY_JWT_SECRET": SECRET, "GATEWAY_OPERATOR_TOKEN": OPERATOR}
+    return environment_of(settings, XDG_DATA_HOME=settings.local.data_dir, **secrets)
 
 
 @contextmanager

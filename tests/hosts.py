@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.processes import alive, command_lines, wait_for
-
-CHECKOUT = Path(__file__).parents[1]
+from tests import nodes
+from tests.command_line import CHECKOUT
+from tests.processes import alive, wait_for
 
 
 def _ip(*words: str) -> None:
@@ -23,7 +23,7 @@ def _ip(*words: str) -> None:
 
 
 @dataclass
-class Host:
+class Host(nodes.Host):
     """One of them. ``first`` is the first process of its process namespace: all die with it."""
 
     name: str
@@ -46,10 +46,6 @@ class Host:
                 if process.name.isdigit() and (process / "ns/net").readlink() == self._network:
                     found.add(int(process.name))
         return found
-
-    def runs(self, what: str) -> bool:
-        """Whether a worker there runs a task or actor of that name now."""
-        return any(line.startswith(f"ray::{what}") for line in command_lines(self.pids()).values())
 
     def end(self) -> None:
         """The host is gone, at once."""

@@ -9,16 +9,17 @@ import secrets
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.local.reaper import marked
+from tests.command_line import CHECKOUT
 from tests.processes import alive, command_lines, wait_for
 from tests.ray_head import MARK, START_S, Head, nodes_environment, ray_head
 
-CHECKOUT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).with_name("node_program.py")
 # A dead node is missed within seconds, not within half a minute; a slow one is not.
 WATCHFUL = {
@@ -31,12 +32,12 @@ WATCHFUL = {
 }
 
 
-class Host:
+class Host(ABC):
     """Processes that make up a node."""
 
+    @abstractmethod
     def pids(self) -> set[int]:
         """Its raylet, its workers, and all else that it is made of."""
-        raise NotImplementedError
 
     def runs(self, what: str) -> bool:
         """Whether a worker of it runs a task or actor of that name now."""

@@ -11,12 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.local.ports import LOOPBACK, free_ports, listens
+from engine.local.ports import LOOPBACK, free_ports
+from engine.local.ray_head import PORTS, amiss, arguments_of
 from engine.local.reaper import marked
+from engine.settings import RaySettings
+from tests.command_line import without_servers
 from tests.processes import alive, wait_for
 
 START_S = 300
 MARK = "FUNNEL_CLONE_TEST_HEAD"
+TOKEN = secrets.token_hex(16)
+"""Of every Ray that this process starts: it may be connected to one while it asks another, and Ray's threads read the
+token whenever they call."""
 
 
 @dataclass(frozen=True)
@@ -46,32 +52,16 @@ def ray_head(
     """A head for the length of the block; ``environment`` is what its nodes know."""
     # Ray's Unix sockets lie deep in the folder, and their address holds 107 bytes only.
     folder = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))
-    token, mark = secrets.token_hex(16), f"{MARK}={secrets.token_hex(8)}"
-    port, dashboard, agent, agent_grpc, runtime_env, metrics = free_ports(6)
-    head = Head(f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{dashboard}", token, folder, mark)
-    options = {
-        "port": port,
-        "node-ip-address": LOOPBACK,
-        "dashboard-host": LOOPBACK,
-        "dashboard-port": dashboard,
-        "dashboard-agent-listen-port": agent,
-        "dashboard-agent-grpc-port": agent_grpc,
-        "runtime-env-agent-port": runtime_env,
-        "metrics-export-port": metrics,
-        "min-worker-port": 0,
-        "max-worker-port": 0,
-        "num-cpus": cpus,
-        "object-store-memory": 100 * 1024**2,
-        "temp-dir": folder,
-    }
-    program = "from ray.scripts.scripts import main; main()"
-    command = [python, "-c", program, "start", "--head", "--block", "--disable-usage-stats"]
+    mark = f"{MARK}={secrets.token_hex(8)}"
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    address = f"{LOOPBACK}:{ports['port']}"
+    head = Head(address, f"http://{LOOPBACK}:{ports['dashboard-port']}", TOKEN, folder, mark)
     started = subprocess.Popen(
-        [*command, *(f"--{name}={value}" for name, value in options.items())],
+        [python, *arguments_of(RaySettings(object_store_mb=100), ports, folder), f"--num-cpus={cpus}"],
         env={
             **nodes_environment(python),
             **dict([mark.split("=")]),
-            "RAY_AUTH_TOKEN": token,
+            "RAY_AUTH_TOKEN": TOKEN,
             "RAY_TMPDIR": str(folder),
             **environment,
         },
@@ -81,23 +71,17 @@ def ray_head(
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_for(lambda: ready(folder, dashboard, agent) or started.poll() is not None, START_S)
+        wait_for(lambda: amiss(folder, address, ports) is None or started.poll() is not None, START_S)
         assert started.poll() is None, (folder / "start.log").read_text()
         yield head
     finally:
         _end(started, head)
 
 
-def ready(folder: Path, dashboard: int, agent: int) -> bool:
-    """Ray writes the address down when its node has registered; without its agent a job server refuses all jobs."""
-    return (folder / "ray_current_cluster").is_file() and listens(dashboard) and listens(agent)
-
-
 def nodes_environment(python: str) -> Mapping[str, str]:
     """What a node of the cluster knows: nothing of this process's own servers."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
     return {
-        **kept,
+        **without_servers(),
         # Jobs say `python`.
         "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]]),
         "RAY_AUTH_MODE": "token",

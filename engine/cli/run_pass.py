@@ -23,11 +23,11 @@ def run_pass(overrides: tuple[str, ...], *, drain: bool, as_json: bool, cfg: boo
     configuration = configured(overrides, cfg=cfg)
     settings = configuration.settings()
     check_services(settings)
-    with ray_session(settings), PassProgress() as progress:
+    with ray_session(settings) as joined, PassProgress() as progress:
         from engine.cluster.session import run_pass as run  # noqa: PLC0415 - ray is imported when it is needed
 
         with _ended_softly():
-            report = run(settings, drain=drain, show=progress.show)
+            report = run(settings, drain=drain, show=progress.show, measured=joined)
     if as_json:
         print_json(document_of(report))
     else:

@@ -31,8 +31,11 @@ OWN = "local"
 
 
 @contextmanager
-def ray_session(settings: Settings) -> Iterator[None]:
+def ray_session(settings: Settings) -> Iterator[bool]:
     """A Ray to work in: the one named, else the one that runs, else one of our own that ends with us.
+
+    Yields:
+        Whether it was joined: others look after it, and may read its figures.
 
     What Ray itself says, of a node that died as of a worker without memory, goes to stderr: Ray prints it to stdout,
     whatever it is told of logs, and there it would stand before the one document.
@@ -45,11 +48,11 @@ def ray_session(settings: Settings) -> Iterator[None]:
             with token_for(settings):
                 join(address)
                 try:
-                    yield
+                    yield True
                 finally:
                     leave()
             return
         from engine.local.ray_cluster import embedded_ray  # noqa: PLC0415
 
         with embedded_ray(settings.ray, Path(settings.local.data_dir) / "ray"):
-            yield
+            yield False

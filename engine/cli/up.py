@@ -90,15 +90,12 @@ def _run(stack: "Stack", configuration: Configuration, passed: tuple[str, ...], 
 
 
 def _places(stack: "Stack", folder: Path, health: str) -> Mapping[str, str]:
-    from engine.local.gateway_secrets import gateway_secrets  # noqa: PLC0415
-
     return {
         "dashboard": stack.head.job_address,
         "health": health,
         "data_dir": str(folder),
         "ray_token": str(stack.head.token),
-        "gateway_secrets": str(gateway_secrets(folder)),
-        **({} if stack.gateway else {"gateway": "not installed"}),
+        "gateway_secrets": str(stack.gateway.secrets),
     }
 
 

@@ -51,14 +51,15 @@ class Screen:
                 yield
 
     def tell(self, event: str, fields: Mapping[str, Any]) -> None:
-        """One event."""
+        """One event. Safe to call from any thread."""
         if self.as_json or not self.console.is_terminal:
             print_line(event, fields, as_json=self.as_json)
         else:
             self.lines.append(f"{datetime.now(UTC):%H:%M:%S} {sentence_of(event, fields)}")
 
     def _whole(self) -> RenderableType:
-        return Group(*self._places(), Text(), *self._times(), Text(), *(Text(line, "dim") for line in self.lines))
+        told = tuple(self.lines)  # at once: the scheduler's threads go on telling
+        return Group(*self._places(), Text(), *self._times(), Text(), *(Text(line, "dim") for line in told))
 
     def _places(self) -> Iterator[Text]:
         """A line each, never cut: they are there to be copied."""

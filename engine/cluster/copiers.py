@@ -27,6 +27,9 @@ BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 2.0
 # An actor answers at the deadline; this is for the way back.
 GRACE_S = 5.0
+# Ray gives an actor that needs nothing to a node drawn by lot, which begins a round of its own: they may all meet on the
+# same one. Those with a need, however small (bytes), are spread by the node of their owner, in one round.
+_ANY_NEED = 1024**2
 
 Placed = tuple[int, CopyOrder]
 """An order and its place in the batch."""
@@ -162,8 +165,7 @@ def start_copy_actors(
     ``ActorPoolCopier``, which knows the deadline.
     """
     remote: Any = ray.remote  # its overloads do not know all of its options
-    actor = remote(num_cpus=settings.ray.actor_cpus, max_restarts=-1, max_task_retries=0, scheduling_strategy="SPREAD")(
-        CopyActor
-    )
+    options = {"num_cpus": settings.ray.actor_cpus, "memory": _ANY_NEED, "scheduling_strategy": "SPREAD"}
+    actor = remote(max_restarts=-1, max_task_retries=0, **options)(CopyActor)
     labels = {DATABASE: settings.mongo.database}
     return [actor.remote(settings.s3, settings.copy, settings.log, to_meter, pass_id, **labels) for _ in range(count)]

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from time import monotonic, sleep, time
@@ -14,11 +15,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from engine import telemetry
 from engine.cluster import metrics
 from engine.cluster.code_version import check_nodes, code_version
-from engine.cluster.heartbeat import Heartbeat
+from engine.cluster.heartbeat import Heartbeat, Pulse
 from engine.cluster.launch import Launcher
 from engine.cluster.lookout import Lookout
 from engine.cluster.measures import Measures
-from engine.cluster.meter import ToMeter, start_meter
+from engine.cluster.meter import ToMeter, running_meter, start_meter
 from engine.cluster.metrics import DATABASE
 from engine.cluster.pass_run import PassRun
 from engine.cluster.report import FunnelSnapshot, PassReport, Snapshot
@@ -37,10 +38,11 @@ NAME_FREE_S = 10.0
 class Driver:
     """The pass of one database. As a Ray actor it has a few threads: ``snapshot`` and ``stop`` answer while it runs."""
 
-    def __init__(self, settings: Settings, *, drain: bool) -> None:
-        """Nothing is connected yet."""
+    def __init__(self, settings: Settings, *, drain: bool, measured: bool = True) -> None:
+        """Nothing is connected yet; ``measured``: what the pass counts is told to the cluster's meter."""
         self._settings = settings
         self._drain = drain
+        self._measured = measured
         self._pass: PassRun | None = None
         self._stopping = False
         self._to_meter: ToMeter | None = None
@@ -55,13 +57,17 @@ class Driver:
         """
         settings = self._settings
         telemetry.configure(json=settings.log.json)
-        self._to_meter = start_meter(NAMESPACE)
-        self._measures = Measures(self._to_meter, {DATABASE: settings.mongo.database})
+        # Which code the head runs is not known yet: a meter that is there may hear of a refusal, none is made for it.
+        self._tell_to(running_meter)
         try:
             return self._take_lease(store_for(settings.mongo))
         finally:
             if self._to_meter is not None:
                 self._to_meter.last_word(self._measures)
+
+    def _tell_to(self, meter: Callable[[str], ToMeter | None]) -> None:
+        self._to_meter = meter(NAMESPACE) if self._measured else None
+        self._measures = Measures(self._to_meter, {DATABASE: self._settings.mongo.database})
 
     def _take_lease(self, store: Store) -> PassReport:
         settings = self._settings
@@ -77,25 +83,35 @@ class Driver:
             self._measures.count(metrics.PASSES, outcome="refused")
             return PassReport("refused", refused=f"another pass runs: {lease.owner}", missing_indexes=missing)
         emit(Event.LEASE_ACQUIRED, pass_id=pass_id, owner=owner, taken_from=lease.taken_from)
-        self._measures.count(metrics.LEASE_TAKEOVERS, int(lease.taken_from is not None))
-        passes.begin(store, pass_id, owner, drain=self._drain, code=code_version())
-        self._check_nodes(store, pass_id)
-        state, figures = self._run_pass(store, pass_id, lease)
+        state, figures = self._use_lease(store, pass_id, owner, lease)
         return PassReport(state, pass_id, figures=figures, missing_indexes=missing)
 
-    def _check_nodes(self, store: Store, pass_id: str) -> None:
+    def _use_lease(self, store: Store, pass_id: str, owner: str, lease: leases.Lease) -> tuple[str, dict[str, Any]]:
+        """All that is done under the lease: however it ends, the record is closed and the lease given back."""
+        heartbeat = Heartbeat(store, self._settings, pass_id)
+        state, tally = "broken", Tally()
         try:
+            # Before anything that may take longer than the lease lasts: a node that is busy answers late.
+            heartbeat.start()
+            passes.begin(store, pass_id, owner, drain=self._drain, code=code_version())
             check_nodes(code_version())
+            self._tell_to(start_meter)
+            self._measures.count(metrics.LEASE_TAKEOVERS, int(lease.taken_from is not None))
+            state = self._run_pass(store, pass_id, lease, heartbeat)
         except OtherCode as error:
             emit(Event.CODE_DIFFERS, pass_id=pass_id, reason=str(error))
-            self._measures.count(metrics.PASSES, outcome="refused")
-            figures = Tally().as_document()
-            self._close(store, pass_id, "refused", {**figures, "problems": [str(error)]})
+            state = "refused"
+            tally.add_problem(str(error))
             raise
+        finally:
+            tally = self._pass.state.tally if self._pass is not None else tally
+            figures = tally.as_document()
+            self._measure_end(state, tally.seconds)
+            heartbeat.stop()
+            self._close(store, pass_id, state, figures)
+        return state, figures
 
-    def _run_pass(self, store: Store, pass_id: str, lease: leases.Lease) -> tuple[str, dict[str, Any]]:
-        heartbeat = Heartbeat(store, self._settings, pass_id)
-        heartbeat.start()
+    def _run_pass(self, store: Store, pass_id: str, lease: leases.Lease, heartbeat: Heartbeat) -> str:
         launcher = Launcher(self._settings, pass_id, self._to_meter)
         lookout = Lookout(store, heartbeat, launcher.cancel)
         run = PassRun(store, self._settings, launcher, heartbeat, pass_id, drain=self._drain)
@@ -105,23 +121,21 @@ class Driver:
         self._measures.show(metrics.LEASE_HELD, 1)
         self._measures.show(metrics.PASS_STARTED_AT, time())
         emit(Event.PASS_STARTED, pass_id=pass_id, drain=self._drain)
-        state = "broken"
         try:
             lookout.start()
-            state = run.run(lease.turn)
+            return run.run(lease.turn)
         finally:
             lookout.stop()
-            heartbeat.stop()
+            # The lease is kept until all of it is told; of what was in work nothing is ours any more.
+            heartbeat.pulse = Pulse()
             run.state.tally.see_actors(launcher.copies_counted())
             launcher.last_words()
             launcher.stop()
-            figures = run.state.tally.as_document()
-            self._measure_end(state, run.state.tally.seconds)
-            self._close(store, pass_id, state, figures)
-        return state, figures
 
     def _measure_end(self, state: str, seconds: float) -> None:
         self._measures.count(metrics.PASSES, outcome=state)
+        if state == "refused":
+            return
         self._measures.observe(metrics.PASS_SECONDS, seconds)
         self._measures.show(metrics.PASS_ENDED_AT, time())
         for shown in (metrics.LEASE_HELD, metrics.FUNNELS_IN_HAND, metrics.TASKS_RUNNING):
@@ -133,7 +147,7 @@ class Driver:
             passes.finish(store, pass_id, state, figures)
         with suppress(CloneError):
             leases.release(store, pass_id)
-        if not figures["funnels"]:
+        if state == "done" and not figures["funnels"]:
             emit(Event.NOTHING_TO_DO)
         done = {name: figures[name] for name in ("funnels", "completed", "failed")}
         emit(Event.PASS_ENDED, pass_id=pass_id, state=state, **done)
@@ -162,7 +176,7 @@ def driver_name(settings: MongoSettings) -> str:
     return f"driver-{settings.database}-{sha256(hosts.encode()).hexdigest()[:12]}"
 
 
-def start_driver(settings: Settings, *, drain: bool) -> Any | None:
+def start_driver(settings: Settings, *, drain: bool, measured: bool = True) -> Any | None:
     """Make the driver actor; None where one of this database lives in the cluster already.
 
     It stays on the node of the job that owns it: of two machines that a pass would die with, one is enough.
@@ -173,7 +187,8 @@ def start_driver(settings: Settings, *, drain: bool) -> Any | None:
         Driver
     )
     try:
-        return actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE).remote(settings, drain=drain)
+        named = actor.options(name=driver_name(settings.mongo), namespace=NAMESPACE)
+        return named.remote(settings, drain=drain, measured=measured)
     except ValueError:  # ActorAlreadyExistsError in newer versions is one, too
         return None
 

@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.core.model import Claim, DocId
+from engine.settings import Settings
+
+
+def most_in_hand(settings: Settings) -> int:
+    """Funnels that a drain has in hand at once.
+
+    A few more than the limit, so that steps of small funnels fill the window, too.
+    """
+    return settings.scan.batch_limit + settings.steps.concurrency
 
 
 @dataclass

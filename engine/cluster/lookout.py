@@ -53,7 +53,7 @@ class Lookout(threading.Thread):
             with bounded(LOOK_PATIENCE_S):
                 self._look()
         except CloneError as error:
-            emit(Event.HEARTBEAT_MISSED, reason=str(error))
+            emit(Event.LOOK_MISSED, reason=str(error))
             return False
         return True
 

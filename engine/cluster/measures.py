@@ -28,33 +28,31 @@ class Batch:
     shown: dict[Series, float] = field(default_factory=dict)
 
 
-def _nobody(_batch: Batch) -> bool:
-    return True
-
-
 class Measures:
     """Gathers; one thread owns it. ``send`` takes a batch, or says with False that it is to be kept for later."""
 
     def __init__(self, send: Callable[[Batch], bool] | None = None, labels: Mapping[str, str] | None = None) -> None:
-        """``labels`` go with everything; without ``send`` nothing is kept."""
-        self._send = send or _nobody
+        """``labels`` go with everything; without ``send`` nothing is gathered."""
+        self._send = send
         self._labels = dict(labels or {})
         self._batch = Batch(token_hex(8))
         self._due_at = 0.0
 
     def count(self, metric: Metric, by: float = 1, **labels: str) -> None:
         """Something happened, or ``by`` of it."""
-        if by > 0:
+        if self._send is not None and by > 0:
             series, counts = self._series(metric, labels), self._batch.counts
             counts[series] = counts.get(series, 0) + by
 
     def observe(self, metric: Metric, seconds: float, **labels: str) -> None:
         """Something took so long."""
-        self._batch.observed.append((self._series(metric, labels), seconds))
+        if self._send is not None:
+            self._batch.observed.append((self._series(metric, labels), seconds))
 
     def show(self, metric: Metric, value: float, **labels: str) -> None:
         """Something is so now; told with each batch until it is shown otherwise."""
-        self._batch.shown[self._series(metric, labels)] = value
+        if self._send is not None:
+            self._batch.shown[self._series(metric, labels)] = value
 
     def send_due(self) -> None:
         """Send what there is, unless that was done a moment ago."""
@@ -64,7 +62,7 @@ class Measures:
 
     def send(self) -> None:
         """Send what there is."""
-        if self._send(self._batch):
+        if self._send is not None and self._send(self._batch):
             self._batch = Batch(self._batch.sender, shown=dict(self._batch.shown))
 
     def _series(self, metric: Metric, labels: dict[str, str]) -> Series:

@@ -7,6 +7,7 @@ begin new series, for good, and no counter would ever be seen to grow. The meter
 import asyncio
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from hashlib import sha256
 from time import monotonic
 from typing import Any
 
@@ -14,11 +15,11 @@ import ray
 from ray.exceptions import RayError
 from ray.util import metrics as ray_metrics
 
-from engine import __version__
 from engine.cluster.measures import Batch, Measures, Series
 from engine.cluster.metrics import DATABASE, METRICS, Metric
 
-NAME = f"meter-{__version__}"
+# Whoever counts other metrics needs another meter: one that was started before would pass them by, for good.
+NAME = f"meter-{sha256(repr(sorted(METRICS.items())).encode()).hexdigest()[:12]}"
 SILENT_AFTER_S = 30.0
 LOOK_EVERY_S = 5.0
 # The first pass of a cluster may be over before its meter is up. One that cannot come up costs each pass this twice.
@@ -38,7 +39,7 @@ class Meter:
         self._ageing: asyncio.Task[None] | None = None
 
     async def take(self, batch: Batch) -> None:
-        """Record a batch. Not safe to repeat; series that this version does not know are passed by."""
+        """Record a batch. Not safe to repeat; series that are none of ours are passed by."""
         self._ageing = self._ageing or asyncio.create_task(self._age())
         self._heard_at[batch.sender] = monotonic()
         for (name, labels), by in batch.counts.items():
@@ -111,6 +112,13 @@ class ToMeter:
     def _wait(self) -> None:
         if self._unanswered is not None:
             wait([self._unanswered], timeout=LAST_WORD_S)
+
+
+def running_meter(namespace: str) -> ToMeter | None:
+    """The cluster's meter, where there is one."""
+    with suppress(RayError, ValueError, RuntimeError):
+        return ToMeter(ray.get_actor(NAME, namespace=namespace))
+    return None
 
 
 def start_meter(namespace: str) -> ToMeter | None:

@@ -11,7 +11,7 @@ import ray
 
 from engine.cluster.ends_writer import EndsWriter
 from engine.cluster.heartbeat import Heartbeat, Pulse
-from engine.cluster.in_hand import FunnelInHand
+from engine.cluster.in_hand import FunnelInHand, most_in_hand
 from engine.cluster.launch import Launcher
 from engine.cluster.pass_state import PassState, Running
 from engine.cluster.settle import Settler
@@ -83,8 +83,7 @@ class PassRun:
     def _room(self) -> int:
         if not self._drain:
             return self._settings.scan.batch_limit - self.state.tally.funnels
-        # A few more than the limit, so that steps of small funnels fill the window, too.
-        return self._settings.scan.batch_limit + self._settings.steps.concurrency - len(self.state.in_hand)
+        return most_in_hand(self._settings) - len(self.state.in_hand)
 
     def _take_funnels(self) -> None:
         """Claim what there is room for. MongoDB away for a moment ends no pass: the heartbeat knows when to give up."""

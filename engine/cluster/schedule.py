@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
 from threading import Lock, Thread
+from time import monotonic
 from typing import Any, TypeVar
 
 from engine.cluster.probe import probe
@@ -63,7 +64,7 @@ class _OutOfTimeError(Exception):
 
 
 class Schedule:
-    """One scheduler. ``start``, then ``stop``; its events come from threads of its own, one at a time."""
+    """One scheduler. ``start``, then ``stop``; its events come from threads of its own, several at once."""
 
     def __init__(self, work: Work, tell: Tell) -> None:
         """Nothing is connected yet.
@@ -102,10 +103,11 @@ class Schedule:
     def end_job(self, within_s: float) -> None:
         """Before Ray itself is ended: let the job that runs give back what it has in hand. Then ``stop``."""
         self._clock.stop()
-        if not self._idle.is_set() and self._jobs and self._following:
-            with suppress(ServiceUnreachable):
-                self._jobs.ask_to_stop(self._following)
-                self._idle.wait(within_s)
+        until = monotonic() + within_s
+        while (jobs := self._jobs) and (job_id := self._following) and monotonic() < until:
+            with suppress(ServiceUnreachable):  # one that is being submitted may not be known yet
+                jobs.ask_to_stop(job_id)
+            self._idle.wait(POLL_S)
         self.stop()
 
     def next_tick(self) -> datetime:
@@ -158,8 +160,9 @@ class Schedule:
     def _submit(self, tick: datetime, job_id: str) -> None:
         work = self._work
         drain, wheel = work.settings.drain, work.wheel
-        ours = self._ask(lambda jobs: jobs.submit_tick(job_id, work.overrides, drain=drain, wheel=wheel))
+        # Before it is answered: the job may run by then, and whoever ends Ray asks it to stop.
         self._following = job_id
+        ours = self._ask(lambda jobs: jobs.submit_tick(job_id, work.overrides, drain=drain, wheel=wheel))
         self._count("submitted" if ours else "found")
         self._tell(Event.TICK_SUBMITTED if ours else Event.TICK_FOUND, tick=tick.isoformat(), job_id=job_id)
 

@@ -50,15 +50,16 @@ def leave() -> None:
     ray.shutdown()
 
 
-def run_pass(settings: Settings, *, drain: bool, show: Callable[[Snapshot], None]) -> PassReport:
+def run_pass(settings: Settings, *, drain: bool, show: Callable[[Snapshot], None], measured: bool = True) -> PassReport:
     """Run a pass in the Ray that this process is connected to; ``show`` gets its progress twice a second or so.
 
-    Ctrl-C stops the pass: what is in hand is given back, and the report says ``stopped``.
+    Ctrl-C stops the pass: what is in hand is given back, and the report says ``stopped``. ``measured``: what it counts
+    is told to the cluster's meter; in a Ray that ends with the pass nobody would read it.
 
     Raises:
         CloneError: MongoDB is away or refuses.
     """
-    driver = start_driver(settings, drain=drain)
+    driver = start_driver(settings, drain=drain, measured=measured)
     if driver is None:
         return PassReport("refused", refused="another pass of this database runs in this cluster")
     try:

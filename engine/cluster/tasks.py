@@ -15,6 +15,7 @@ import ray
 from engine import telemetry
 from engine.cluster.code_version import check_code
 from engine.cluster.copiers import ActorPoolCopier
+from engine.cluster.in_hand import most_in_hand
 from engine.core.errors import CloneError, PlanOutdated
 from engine.core.model import (
     Claim,
@@ -42,8 +43,8 @@ Ref = Any
 
 _events = telemetry.events("engine.tasks")
 
-# Plans that a worker keeps: more than the funnels that a pass has in hand.
-_KEPT = 32
+# What a worker keeps beside a plan of each funnel in hand: what passes share, and plans that are made anew.
+_SPARE = 8
 _kept: OrderedDict[str, Any] = OrderedDict()
 
 
@@ -126,7 +127,7 @@ def _context(shared: SharedRef, plan: Ref) -> FunnelContext:
         copier = ActorPoolCopier(pass_.copy_actors)
         funnel_plan: FunnelPlan = _fetch(plan)
         deadline_s = pass_.settings.copy.deadline_seconds
-        _keep(key, FunnelContext.of(funnel_plan, store_for(pass_.settings.mongo), copier, deadline_s))
+        _keep(key, FunnelContext.of(funnel_plan, store_for(pass_.settings.mongo), copier, deadline_s), pass_.settings)
     _kept.move_to_end(key)
     context: FunnelContext = _kept[key]
     telemetry.bind(funnel_id=context.plan.claim.funnel_id)
@@ -142,7 +143,7 @@ def _shared(shared: SharedRef) -> Shared:
         pass_: Shared = _fetch(ref)
         telemetry.configure(json=pass_.settings.log.json)
         telemetry.bind(pass_id=pass_.pass_id)
-        _keep(key, pass_)
+        _keep(key, pass_, pass_.settings)
     _kept.move_to_end(key)
     known: Shared = _kept[key]
     return known
@@ -152,9 +153,9 @@ def _fetch(ref: Ref) -> Any:
     return ray.get(ref)
 
 
-def _keep(key: str, value: Any) -> None:
+def _keep(key: str, value: Any, settings: Settings) -> None:
     _kept[key] = value
-    while len(_kept) > _KEPT:
+    while len(_kept) > most_in_hand(settings) + _SPARE:
         _kept.popitem(last=False)
 
 

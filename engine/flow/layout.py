@@ -6,6 +6,7 @@ In: a Claim. Out: a LayoutOutcome. Safe to repeat: every ``_id`` is derived, and
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from engine.core.identity import text_of
@@ -64,8 +65,14 @@ def lay_out(store: Store, claim: Claim, settings: Settings) -> LayoutOutcome:
     return Laid(_funnel_plan(store, claim, original, steps, images, settings))
 
 
+@lru_cache(maxsize=4)
+def _objects_of(settings: S3Settings) -> Objects:
+    """Once a process: a client a layout would leave its connections open."""
+    return Objects(settings)
+
+
 def _images_made(made: standing.Made, s3: S3Settings) -> list[Document]:
-    objects = Objects(s3)
+    objects = _objects_of(s3)
     return one_of_each(
         made.images, lambda record: objects.head(bucket_of(record) or s3.bucket, record["key"]) is not None
     )

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from engine.local.failures import Guide
@@ -13,7 +12,6 @@ from engine.local.folders import private_folder
 from engine.local.gateway_secrets import gateway_secrets
 from engine.local.launch import Command, Leashed
 
-PACKAGE = "engine.gateway"
 GUIDE = Guide("gateway", "install funnel-clone", "gateway.port=…")
 READY_WITHIN_S = 60.0
 
@@ -24,15 +22,15 @@ class Gateway:
 
     url: str
     folder: Path
+    secrets: Path
+    """The file with its secrets."""
     log_path: Path
     process: Leashed
 
 
 @contextmanager
-def embedded_gateway(
-    folder: Path, environment: Mapping[str, str], overrides: Sequence[str]
-) -> Iterator[Gateway | None]:
-    """A gateway for the length of the block; None where its package is not installed.
+def embedded_gateway(folder: Path, environment: Mapping[str, str], overrides: Sequence[str]) -> Iterator[Gateway]:
+    """A gateway for the length of the block.
 
     Args:
         folder: Of all servers: it makes its secrets there, its log is in ``folder/gateway``.
@@ -42,17 +40,14 @@ def embedded_gateway(
     Raises:
         ServiceUnreachable: It cannot be started: its port is taken, say.
     """
-    if find_spec(PACKAGE) is None:
-        yield None
-        return
-    gateway_secrets(folder)
+    secrets = gateway_secrets(folder)
     own = private_folder(folder / "gateway")
     arguments = ("-m", "engine.cli", "serve", "--json", f"local.data_dir={folder}", *overrides)
     command = Command(GUIDE, Path(sys.executable), arguments, own, environment=environment)
     process = Leashed(command)
     try:
         process.wait_ready(lambda: None if _url(command.log_path) else "it does not listen", READY_WITHIN_S)
-        yield Gateway(_url(command.log_path) or "", own, command.log_path, process)
+        yield Gateway(_url(command.log_path) or "", own, secrets, command.log_path, process)
     finally:
         process.stop()
 

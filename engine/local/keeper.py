@@ -28,8 +28,8 @@ from engine.local.state import Kept
 from engine.settings import RaySettings
 
 LOG = "keeper.log"
-TOLD_S = 60.0
-"""From SIGTERM to SIGKILL: the servers have ten seconds each, one after the other."""
+TOLD_S = 90.0
+"""From SIGTERM to SIGKILL: of `up` a job has twenty seconds, then four servers ten each, one after the other."""
 TICK_S = 0.05
 NOT_ITS_BUSINESS = ("AWS_", "GATEWAY_", "MONGO_", "RAY_", "S3_")
 """Of the variables of whoever starts it: a process that stays must not hold somebody's secrets."""

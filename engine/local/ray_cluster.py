@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,32 @@ CHECKOUT = Path(__file__).parents[2]
 """The folder that ``engine`` lies in: workers import it from there, installed or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Ray runs, and what its processes are to know of that."""
+
+    folder: Path
+    token: Path
+    short: Path
+    """Another name of the folder, alone in a scratch folder of its own."""
+    environment: Mapping[str, str | None]
+    """None: not to be set."""
+
+
+@contextmanager
+def place_in(folder: Path) -> Iterator[Place]:
+    """The folder made ready for a Ray; what is left of that Ray when the block or this process ends is ended then."""
+    folder = private_folder(folder.absolute())
+    token = _token_in(folder)
+    _forget_old_sessions(folder)
+    name, value = "FUNNEL_CLONE_RAY", secrets.token_hex(8)
+    short = _short_path(folder)
+    # Ray's processes write their titles over their environment else, and so over the mark.
+    marked = {name: value, "SPT_NOENV": "1"}
+    with _reaper(f"{name}={value}", short.parent):
+        yield Place(folder, token, short, {**marked, **behind(token)})
+
+
 @contextmanager
 def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
     """A Ray for the length of a ``with`` block, with this process connected to it; its logs stay in ``folder``.
@@ -44,18 +71,13 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
     Raises:
         ServiceUnreachable: It cannot be started.
     """
-    folder = private_folder(folder.absolute())
-    token = token_in(folder)
-    forget_old_sessions(folder)
-    mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
-    short = short_path(folder)
-    with reaper(mark, short.parent), _environment({**marked(mark), **behind(token)}):
+    with place_in(folder) as place, _environment(place.environment):
         import ray  # noqa: PLC0415 - takes a second, and reads the environment
 
         if ray.is_initialized():
             raise ServiceUnreachable("This process works in a Ray already: end that one first")
         try:
-            _start(ray, settings, short)
+            _start(ray, settings, place.short)
             yield
         finally:
             ray.shutdown()
@@ -92,7 +114,7 @@ def _init(ray: Any, settings: RaySettings, folder: Path) -> None:
 
 
 @contextmanager
-def reaper(mark: str, scratch: Path) -> Iterator[None]:
+def _reaper(mark: str, scratch: Path) -> Iterator[None]:
     """End what is left of this Ray, and remove ``scratch``, after the block or when this process is gone."""
     tether, hold = os.pipe()
     try:
@@ -122,20 +144,12 @@ def token_of(token: Path) -> Iterator[None]:
         yield
 
 
-def token_in(folder: Path) -> Path:
+def _token_in(folder: Path) -> Path:
     """The file with the token of the folder's Ray, made on the first start."""
     token = folder / "token"
     if not token.is_file():
         write_private(token, secrets.token_hex(32))
     return token
-
-
-def marked(mark: str) -> Mapping[str, str | None]:
-    """What puts the mark on every process of a Ray, for the reaper to know them by."""
-    return {
-        mark.partition("=")[0]: mark.partition("=")[2],
-        "SPT_NOENV": "1",  # Ray's processes write their titles over their environment else, and so over the mark
-    }
 
 
 def behind(token: Path) -> Mapping[str, str | None]:
@@ -184,7 +198,7 @@ def _read_again() -> None:
     raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-def short_path(folder: Path) -> Path:
+def _short_path(folder: Path) -> Path:
     """A short name for the folder: Ray's Unix sockets lie deep in it, and their address holds 107 bytes only."""
     shortest = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108 - mkdtemp makes a private folder in it
     link = Path(tempfile.mkdtemp(prefix="ray-", dir=shortest)) / "r"
@@ -192,7 +206,7 @@ def short_path(folder: Path) -> Path:
     return link
 
 
-def forget_old_sessions(folder: Path) -> None:
+def _forget_old_sessions(folder: Path) -> None:
     """Keep the logs of the last sessions: a pass every five minutes would fill the disk with them."""
     sessions = sorted((path for path in folder.glob("session_2*") if path.is_dir()), key=lambda path: path.name)
     for session in sessions[:-SESSIONS_KEPT]:

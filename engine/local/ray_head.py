@@ -5,7 +5,6 @@ Jobs run in it with this engine's Python, and know nothing of the environment of
 """
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ from pathlib import Path
 
 from engine.core.errors import ServiceUnreachable
 from engine.local.failures import Guide
-from engine.local.folders import private_folder
 from engine.local.launch import Command, Leashed
 from engine.local.ports import LOOPBACK, free_ports, listens
-from engine.local.ray_cluster import behind, forget_old_sessions, marked, reaper, short_path, token_in
+from engine.local.ray_cluster import Place, place_in
 from engine.settings import RaySettings
 
 GUIDE = Guide("ray", "install funnel-clone", "ray.address=…")
@@ -57,35 +55,31 @@ def embedded_ray_head(settings: RaySettings, folder: Path, environment: Mapping[
     Raises:
         ServiceUnreachable: It cannot be started.
     """
-    folder = private_folder(folder.absolute())
-    token = token_in(folder)
-    forget_old_sessions(folder)
-    mark = f"FUNNEL_CLONE_RAY={secrets.token_hex(8)}"
-    short = short_path(folder)
-    known = {**environment, **_environment(token, mark, short)}
-    with reaper(mark, short.parent):
+    with place_in(folder) as place:
+        known = {**environment, **_environment(place)}
         try:
-            head = _start(settings, folder, short, known)
+            head = _start(settings, place, known)
         except ServiceUnreachable:
             # Somebody took a port meanwhile, or the machine is so busy that Ray lost its own patience, 30 s, with it.
-            head = _start(settings, folder, short, known)
+            head = _start(settings, place, known)
         try:
             yield head
         finally:
             head.process.stop()
 
 
-def _start(settings: RaySettings, folder: Path, short: Path, environment: Mapping[str, str]) -> RayHead:
+def _start(settings: RaySettings, place: Place, environment: Mapping[str, str]) -> RayHead:
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    arguments = _arguments(settings, ports, short)
-    command = Command(GUIDE, Path(sys.executable), arguments, folder, environment=environment)
+    arguments = arguments_of(settings, ports, place.short)
+    command = Command(GUIDE, Path(sys.executable), arguments, place.folder, environment=environment)
     address, dashboard = f"{LOOPBACK}:{ports['port']}", f"http://{LOOPBACK}:{ports['dashboard-port']}"
     process = Leashed(command)
-    process.wait_ready(lambda: _amiss(folder, address, ports), READY_WITHIN_S)
-    return RayHead(address, dashboard, token_in(folder), folder, command.log_path, process)
+    process.wait_ready(lambda: amiss(place.folder, address, ports), READY_WITHIN_S)
+    return RayHead(address, dashboard, place.token, place.folder, command.log_path, process)
 
 
-def _amiss(folder: Path, address: str, ports: Mapping[str, int]) -> str | None:
+def amiss(folder: Path, address: str, ports: Mapping[str, int]) -> str | None:
+    """What is not ready yet of the head on these ports; None: it takes jobs."""
     # Ray writes the address down when its node has registered.
     written = folder / ADDRESS_FILE
     if not written.is_file() or written.read_text("utf-8").strip() != address:
@@ -95,7 +89,8 @@ def _amiss(folder: Path, address: str, ports: Mapping[str, int]) -> str | None:
     return None if all(map(listens, asked)) else "no job server yet"
 
 
-def _arguments(settings: RaySettings, ports: dict[str, int], folder: Path) -> tuple[str, ...]:
+def arguments_of(settings: RaySettings, ports: Mapping[str, int], folder: Path) -> tuple[str, ...]:
+    """What Python runs as a head; ``ports`` by ``PORTS``."""
     options = {
         "node-ip-address": LOOPBACK,
         "dashboard-host": LOOPBACK,
@@ -110,14 +105,13 @@ def _arguments(settings: RaySettings, ports: dict[str, int], folder: Path) -> tu
     return (*start, *(f"--{name}={value}" for name, value in options.items()))
 
 
-def _environment(token: Path, mark: str, folder: Path) -> dict[str, str]:
+def _environment(place: Place) -> dict[str, str]:
     wanted = {
-        **marked(mark),
-        **behind(token),
+        **place.environment,
         # Jobs say `python`: it is to be this one.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "TMPDIR": str(folder.parent),
-        "RAY_TMPDIR": str(folder),
+        "TMPDIR": str(place.short.parent),
+        "RAY_TMPDIR": str(place.short),
         "RAY_JOB_STOP_WAIT_TIME_S": JOB_STOP_S,
         "LC_ALL": "C.UTF-8",
     }

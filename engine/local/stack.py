@@ -53,23 +53,20 @@ class Stack:
 
     servers: Servers
     head: RayHead
-    gateway: Gateway | None
+    gateway: Gateway
     settings: Mapping[str, Any]
     """Key -> value: by which the servers are used. Holds secrets."""
 
     def parts(self) -> list[Part]:
         """What runs where; no secrets."""
-        mongo, s3, head = self.servers.mongo, self.servers.s3, self.head
+        mongo, s3, head, gateway = self.servers.mongo, self.servers.s3, self.head, self.gateway
         rows = (
             ("MongoDB", mongo.uri, self.servers.mongo_process, mongo.folder, mongo.log_path),
             ("S3", f"{s3.endpoint_url}/{s3.bucket}", self.servers.s3_process, s3.folder, s3.log_path),
             ("Ray", head.address, head.process, head.folder, head.log_path),
+            ("Gateway", gateway.url, gateway.process, gateway.folder, gateway.log_path),
         )
-        found = [Part(name, at, process.pid, str(folder), str(log)) for name, at, process, folder, log in rows]
-        if (gateway := self.gateway) is not None:
-            place = (str(gateway.folder), str(gateway.log_path))
-            found.append(Part("Gateway", gateway.url, gateway.process.pid, *place))
-        return found
+        return [Part(name, at, process.pid, str(folder), str(log)) for name, at, process, folder, log in rows]
 
     def require(self) -> None:
         """Do nothing while all of them run.
@@ -77,10 +74,9 @@ class Stack:
         Raises:
             ServiceUnreachable: One has ended; names it and the end of its log.
         """
-        for process in (self.servers.mongo_process, self.servers.s3_process, self.head.process):
+        processes = (self.servers.mongo_process, self.servers.s3_process, self.head.process, self.gateway.process)
+        for process in processes:
             process.require()
-        if self.gateway is not None:
-            self.gateway.process.require()
 
 
 @contextmanager

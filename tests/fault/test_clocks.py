@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import time
@@ -19,14 +20,15 @@ from pymongo import MongoClient
 from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.edges.mongo.scan import claim_next
-from engine.settings import Settings
+from engine.settings import S3Settings, Settings
 from engine.upkeep.invariants import snapshot
+from tests.command_line import CHECKOUT
 from tests.fault.audit import Audit, audit
 from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
+from tests.pass_command import DRAIN, pass_environment
 from tests.processes import wait_for
 
-REPOSITORY = Path(__file__).parents[2]
 TEN_MINUTES_S = 600
 WITHIN_S = 240
 # Documents that the engine makes or writes, and their times.
@@ -39,21 +41,9 @@ TIMES = {
 }
 
 
-def environment(settings: Settings, endpoint_url: str, shift_s: int) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
-    return {
-        **kept,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "clock"), str(REPOSITORY)]),
-        "FUNNEL_CLONE_TEST_CLOCK_SHIFT_S": str(shift_s),
-        "XDG_DATA_HOME": settings.local.data_dir,
-        "MONGO_URI": settings.mongo.uri,
-        "MONGO_DATABASE": settings.mongo.database,
-        "AWS_ENDPOINT_URL_S3": endpoint_url,
-        "S3_BUCKET": settings.s3.bucket,
-        "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
-        "PREVIEW_DOMAIN": settings.chat.preview_domain,
-    }
+def environment(settings: Settings, shift_s: int) -> dict[str, str]:
+    path = os.pathsep.join([str(Path(__file__).parent / "clock"), str(CHECKOUT)])
+    return {**pass_environment(settings, {"FUNNEL_CLONE_TEST_CLOCK_SHIFT_S": str(shift_s)}), "PYTHONPATH": path}
 
 
 def clock_of_server(client: MongoClient[dict[str, Any]]) -> datetime:
@@ -78,21 +68,21 @@ def test_d2_a_pass_whose_clocks_are_ten_minutes_off_writes_the_servers_times_and
     s3: Any,
     bucket: str,
     door: Door,
+    behind_door: S3Settings,
     shift_s: int,
 ) -> None:
     original_id = build_funnel(
         database, s3, bucket, steps=2, images=2, image_bytes=600, forms=1, html_bytes=2_500, components_bytes=2_500
     )
     before, clone_id = snapshot(database, s3, original_id), request_clone(database, original_id)
-    wrong = environment(settings, door.endpoint_url, shift_s)
+    wrong = environment(replace(settings, s3=behind_door), shift_s)
     told = subprocess.check_output([sys.executable, "-c", "import time; print(time.time())"], env=wrong)
     assert abs(float(told) - time() - shift_s) < 60, "the clock is not wrong"
     began = clock_of_server(mongo_client)
     door.is_open.clear()
-    command = [sys.executable, "-c", "from engine.cli import main; main()", "pass", "--drain", "--json"]
     with ThreadPoolExecutor(1) as other_machine:
         running = other_machine.submit(
-            subprocess.run, command, env=wrong, cwd=settings.local.data_dir, capture_output=True, timeout=WITHIN_S
+            subprocess.run, DRAIN, env=wrong, cwd=settings.local.data_dir, capture_output=True, timeout=WITHIN_S
         )
         try:
             wait_for(lambda: bool(door.puts()) or running.done(), WITHIN_S)

@@ -5,6 +5,7 @@ The driver runs in the test's process, its tasks in Ray as ever. A door before S
 each of its commands twice.
 """
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,13 +21,16 @@ from engine.cluster import driver
 from engine.cluster.driver import Driver
 from engine.cluster.ends_writer import EndsWriter
 from engine.cluster.in_hand import FunnelInHand
+from engine.cluster.launch import Launcher
 from engine.cluster.pass_state import PassState
+from engine.cluster.tally import CopyCounts
 from engine.core.errors import CloneError
 from engine.core.model import StepWork, scope_of
 from engine.core.window import Window
 from engine.edges.mongo import reads
 from engine.edges.mongo.client import Store, bounded
 from engine.settings import FunnelSettings, LeaseSettings, MongoSettings, Settings, StepSettings
+from engine.telemetry import Event
 from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
 from tests.fault.mongo_door import MongoDoor, mongo_door
@@ -148,6 +152,9 @@ class Bench:
         except CloneError as error:
             return f"broken: {type(error).__name__}"
 
+    def renewals(self) -> int:
+        return sum(point[:2] == ("update", "clone_leases") for point in self.wire.sent)
+
     def _left(self) -> int:
         return self.store.funnels.count_documents({"$or": [{"pending": True}, {"in_progress": True}]})
 
@@ -187,6 +194,30 @@ def bench(
         yield made
 
 
+class Heard(logging.Handler):
+    """Keeps which events were told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.events.append(getattr(record, "event"))  # noqa: B009 - no attribute of every record
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
+    """What this process tells."""
+    monkeypatch.setattr(telemetry, "configure", lambda **_: None)
+    log, heard = logging.getLogger(telemetry.ROOT), Heard()
+    level = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(heard)
+    yield heard.events
+    log.removeHandler(heard)
+    log.setLevel(level)
+
+
 def test_the_list_holds_every_command_that_a_driver_sends(bench: Bench) -> None:
     assert bench.run_until_done() == ["done"]
     assert {point[:2] for point in bench.wire.sent} == NAMES
@@ -219,6 +250,68 @@ def test_a_funnel_is_cloned_by_the_pass_that_claimed_it_although_its_turn_could_
         assert bench.run_until_done() == ["done"]
     assert (bench.store.leases.find_one() or {}).keys() >= {"last_account"}, "the next account's turn is kept again"
     bench.judge()
+
+
+def test_the_lease_is_renewed_while_the_nodes_are_asked_and_while_the_copy_actors_still_tell(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def renewed_again(*_: object) -> None:
+        before = bench.renewals()
+        wait_for(lambda: bench.renewals() > before + 1)
+
+    class Slow(Launcher):
+        def copies_counted(self) -> list[CopyCounts]:
+            renewed_again()
+            return super().copies_counted()
+
+    monkeypatch.setattr(driver, "check_nodes", renewed_again)
+    monkeypatch.setattr(driver, "Launcher", Slow)
+    assert bench.run_until_done() == ["done"]
+    bench.judge()
+
+
+@pytest.mark.parametrize("part", ["check_nodes", "start_meter", "Launcher"])
+def test_a_pass_that_breaks_before_its_first_claim_closes_its_record_and_gives_the_lease_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, events: list[Event], part: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(part)
+
+    monkeypatch.setattr(driver, part, broken)
+    with pytest.raises(RuntimeError, match=part):
+        Driver(bench.settings, drain=True).run()
+    (record,) = bench.store.passes.find()
+    assert (record["state"], "finished_at" in record) == ("broken", True)
+    assert not (reads.lease(bench.store) or {}).get("live")
+    assert Event.PASS_ENDED in events
+    assert Event.NOTHING_TO_DO not in events, "there was something to do"
+
+
+def test_a_pass_whose_record_cannot_be_begun_gives_the_lease_back(
+    bench: Bench, mongo_client: MongoClient[dict[str, Any]]
+) -> None:
+    bench.wire.at(Point("update", "clone_passes", 1), striker(DENIED, bench.wire, mongo_client, bench.passage))
+    with no_fault_left(mongo_client), pytest.raises(CloneError):
+        Driver(bench.settings, drain=True).run()
+    assert not (reads.lease(bench.store) or {}).get("live")
+
+
+def test_a_look_that_fails_is_no_heartbeat_that_was_missed(
+    bench: Bench, mongo_client: MongoClient[dict[str, Any]], events: list[Event]
+) -> None:
+    bench.wire.at(Point("find", "funnels", 1), striker(DENIED, bench.wire, mongo_client, bench.passage))
+    with no_fault_left(mongo_client):
+        assert bench.run_until_done() == ["done"]
+    assert (events.count(Event.LOOK_MISSED), events.count(Event.HEARTBEAT_MISSED)) == (1, 0)
+
+
+def test_a_pass_that_is_not_measured_asks_for_no_meter(
+    ray_cluster: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, events: list[Event]
+) -> None:
+    monkeypatch.setattr(driver, "running_meter", None)
+    monkeypatch.setattr(driver, "start_meter", None)
+    assert Driver(settings, drain=False, measured=False).run().state == "done"
+    assert Event.NOTHING_TO_DO in events
 
 
 @pytest.mark.parametrize("held", [Point("update", "forms", 1), Point("commitTransaction", "", 1)], ids=str)

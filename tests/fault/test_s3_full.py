@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from engine.core.errors import ObjectStoreUnavailable
@@ -26,6 +24,7 @@ from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
 from tests.fault.by_policy import PolicyPasses, end_of
 from tests.funnels import build_funnel, request_clone
+from tests.s3_client import s3_client
 
 BALLAST_BYTES = 400_000
 _MORE_THAN_FITS = 100
@@ -47,14 +46,7 @@ class SmallStore:
         self.settings = S3Settings(
             server.endpoint_url, server.bucket, server.access_key_id, server.secret_access_key, server.region
         )
-        self.client: Any = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint_url,
-            region_name=server.region,
-            aws_access_key_id=server.access_key_id,
-            aws_secret_access_key=server.secret_access_key,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        self.client = s3_client(server, attempts=1)
 
     def fill(self) -> None:
         """Until it takes no more; then nothing of that is left but the full volumes."""

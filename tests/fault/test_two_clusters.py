@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,39 +11,19 @@ from typing import Any
 
 from engine.edges.mongo import reads
 from engine.settings import LeaseSettings
+from tests.command_line import environment_of, run_as_process
 from tests.fault.audit import Audit
 from tests.fault.drill import Drill
 from tests.fault.everything import everything
 from tests.processes import alive, wait_for
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 180
 SHORT_S = 8.0
 
 
 def pass_in_a_cluster_of_its_own(drill: Drill, folder: Path) -> Any:
     """``funnel-clone pass --drain`` as another process runs it, with a Ray that it starts itself; its document."""
-    settings = drill.settings
-    known = {name: v for name, v in os.environ.items() if not name.startswith(("RAY_", "AWS_", "MONGO_", "S3_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "engine.cli", "pass", "--drain", "--json", f"local.data_dir={folder}"],
-        env={
-            **known,
-            "PYTHONPATH": str(ROOT),
-            "MONGO_URI": settings.mongo.uri,
-            "MONGO_DATABASE": settings.mongo.database,
-            "AWS_ENDPOINT_URL_S3": settings.s3.endpoint_url or "",
-            "S3_BUCKET": settings.s3.bucket,
-            "AWS_ACCESS_KEY_ID": settings.s3.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": settings.s3.secret_access_key,
-            "PREVIEW_DOMAIN": settings.chat.preview_domain,
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    given = ("pass", "--drain", "--json", f"local.data_dir={folder}")
+    done = run_as_process(*given, environment=environment_of(drill.settings), cwd=folder)
     assert done.returncode in (0, 1), done.stderr  # 1: a clone without its missing image is no whole success
     return json.loads(done.stdout)
 

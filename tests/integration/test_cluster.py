@@ -16,10 +16,11 @@ from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
 from tests.cluster_work import STEP, Work, two_clones
+from tests.command_line import CHECKOUT
 from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
-from tests.nodes import CHECKOUT, Cluster, cluster
+from tests.nodes import Cluster, cluster
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.timeout(900)
@@ -57,7 +58,7 @@ def test_pages_are_worked_on_wherever_there_is_cpu_and_copy_actors_are_spread(wo
     work.wait_for_pages_in_work(running, 12)
     assert [node.runs(STEP) for node in nodes.nodes] == [True, True, True]
     hosts = (*nodes.nodes, nodes.the_head)
-    wait_for(lambda: sum(host.runs("CopyActor") for host in hosts) > 1)
+    wait_for(lambda: sum(host.runs("CopyActor") for host in hosts) == 3)
     work.door.is_open.set()
     status, report = work.end_of(running)
     assert (status, report["completed"]) == (0, 2), report

@@ -17,7 +17,7 @@ from engine.core.copying import actor_of
 from engine.core.errors import AccessDenied
 from engine.core.model import CopyOrder
 from engine.settings import S3Settings, Settings
-from tests.faulty_door import Door, Fault
+from tests.faulty_door import MORE_THAN_BORNE, Door, Fault
 from tests.processes import wait_for
 
 DEADLINE_S = 60.0
@@ -96,12 +96,12 @@ def test_what_a_killed_actor_had_in_hand_is_copied_all_the_same(
 
 def test_an_actor_counts_what_it_was_told_to_slow_down(actors: list[Any], orders: list[CopyOrder], door: Door) -> None:
     of_one = [order for order in orders if actor_of(order.bucket, order.key, 2) == 0][:5]
-    door.faults.extend([Fault(503, "SlowDown")] * 5)  # one more than it bears
+    door.faults.extend([Fault(503, "SlowDown")] * MORE_THAN_BORNE)
     ActorPoolCopier(actors).copy(of_one, DEADLINE_S)
     ActorPoolCopier(actors).copy(orders, DEADLINE_S)
     counts = ray.get([actor.counts.remote() for actor in actors])
     assert sorted((actor.lowest_limit, actor.cuts) for actor in counts) == [(8, 1), (16, 0)], "each has its own share"
-    assert sum(actor.issued for actor in counts) == 35
+    assert sum(actor.issued for actor in counts) == 30 + MORE_THAN_BORNE
 
 
 def test_what_the_living_actors_counted_is_told_although_one_is_gone(

@@ -25,10 +25,9 @@ from engine.local.ray_cluster import embedded_ray
 from engine.local.seaweed import S3Server, embedded_s3, start_s3
 from engine.local.servers import Servers, embedded_servers
 from engine.settings import RaySettings
+from tests.command_line import CHECKOUT
 from tests.processes import alive, command_lines, descendants, environments, listening_addresses, wait_for
 from tests.s3_client import s3_client
-
-CHECKOUT = Path(__file__).parents[2]
 
 PARENT = """
 import signal, sys

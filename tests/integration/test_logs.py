@@ -9,7 +9,7 @@ import ray
 
 from engine.cluster.session import run_pass
 from engine.settings import LogSettings, S3Settings, Settings
-from tests.faulty_door import Door, Fault
+from tests.faulty_door import MORE_THAN_BORNE, Door, Fault
 from tests.funnels import build_funnel, request_clone
 from tests.processes import wait_for
 
@@ -37,7 +37,7 @@ def test_b23_driver_workers_and_copy_actors_tell_the_pass_the_funnel_and_the_ste
     sound, broken = (build_funnel(database, s3, bucket, **SMALL) for _ in range(2))
     database["funnel.step.components"].update_one({"funnel_id": broken}, {"$set": {"components": 5}})
     done, failed = (request_clone(database, original) for original in (sound, broken))
-    door.faults.extend([Fault(503, "SlowDown")] * 5)  # one more than an actor bears
+    door.faults.extend([Fault(503, "SlowDown")] * MORE_THAN_BORNE)
     given = replace(settings, s3=behind_door, log=LogSettings("json"), copy=replace(settings.copy, actors=1))
     report = run_pass(given, drain=False, show=lambda _: None)
     assert (report.figures["completed"], report.figures["failed"]) == (1, 1)

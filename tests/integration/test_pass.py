@@ -15,7 +15,7 @@ from engine.edges.mongo import indexes, leases
 from engine.edges.mongo.client import Store
 from engine.settings import Settings
 from engine.upkeep.invariants import snapshot
-from tests.faulty_door import Door, Fault
+from tests.faulty_door import MORE_THAN_BORNE, Door, Fault
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import wait_for
@@ -229,10 +229,10 @@ def test_a_pass_tells_how_far_s3_slowed_its_copies(
     ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build, door: Door
 ) -> None:
     clone_id = request_clone(database, build())
-    door.faults.extend([Fault(503, "SlowDown")] * 5)  # one more than an actor bears
+    door.faults.extend([Fault(503, "SlowDown")] * MORE_THAN_BORNE)
     report = drain(behind(door, replace(settings, copy=replace(settings.copy, actors=1))))
     assert_sound(database, s3, clone_id, None)
-    told = {"copy_limit_lowest": settings.copy.concurrency // 2, "copy_cuts": 1, "copies_issued": 5 + 5}
+    told = {"copy_limit_lowest": settings.copy.concurrency // 2, "copy_cuts": 1, "copies_issued": 5 + MORE_THAN_BORNE}
     assert {name: report.figures[name] for name in told} == told
     assert told.items() <= (store.passes.find_one({"_id": report.pass_id}) or {}).items()
 

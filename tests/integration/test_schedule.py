@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
+from threading import Event as Flag
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -25,14 +25,13 @@ from engine.local.ports import free_ports
 from engine.local.ray_cluster import token_of
 from engine.settings import ScheduleSettings, Settings
 from engine.telemetry import Event
+from tests.command_line import CHECKOUT, RUN
 from tests.faulty_door import Seen, faulty_door
 from tests.funnels import build_funnel, request_clone
 from tests.invariants import assert_sound
 from tests.processes import command_lines, wait_for
 from tests.ray_head import Head, ray_head
 
-ROOT = Path(__file__).parents[2]
-RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
 TINY: dict[str, Any] = {"steps": 1, "images": 1, "image_bytes": 1_000, "forms": 0}
 TINY.update(html_bytes=1_500, components_bytes=500)
 LONG_S = 240
@@ -47,7 +46,7 @@ EACH_SECOND = "* * * * * *"
 @pytest.fixture(scope="module")
 def head(mongo_server: Any, s3_server: Any) -> Iterator[Head]:
     with ray_head(
-        PYTHONPATH=str(ROOT),
+        PYTHONPATH=str(CHECKOUT),
         MONGO_URI=mongo_server.uri,
         AWS_ENDPOINT_URL_S3=s3_server.endpoint_url,
         AWS_ACCESS_KEY_ID=s3_server.access_key_id,
@@ -237,6 +236,34 @@ def test_ray_away_is_told_once_and_so_is_its_return(scheduler: Callable[..., Sch
     assert mine.results() == ["done"]
 
 
+def test_a_job_that_is_just_being_submitted_is_stopped_with_its_scheduler(
+    scheduler: Callable[..., Scheduler], head: Head, settings: Settings
+) -> None:
+    reached, asked_to_stop = Flag(), Flag()
+
+    def hold(seen: Seen) -> None:
+        if seen.target.endswith("/stop"):
+            asked_to_stop.set()
+        elif (seen.method, seen.target) == ("POST", "/api/jobs/"):
+            reached.set()
+            asked_to_stop.wait(LONG_S)
+
+    with faulty_door(head.job_address) as door:
+        door.before = hold
+        mine = scheduler(door.endpoint_url)
+        holding = Thread(target=mine.hold, args=[TICK])
+        holding.start()
+        assert reached.wait(LONG_S)
+        try:
+            mine.schedule.end_job(LONG_S)
+            job_id = tick_id(settings.mongo.database, TICK)
+            assert TickJobs(head.job_address).has_ended(job_id), "nothing is left for Ray to end"
+        finally:
+            asked_to_stop.set()
+            holding.join(LONG_S)
+    assert len(mine.named(Event.TICK_ENDED)) == 1
+
+
 def test_ticks_that_ray_was_away_for_are_failed_ones_and_health_says_so(scheduler: Callable[..., Scheduler]) -> None:
     mine = scheduler(f"http://127.0.0.1:{free_ports(1)[0]}", cron=EACH_SECOND)
     mine.hold(*(TICK + number * MINUTE for number in range(FAILED_TICKS)))
@@ -277,7 +304,7 @@ def command(head: Head, folder: Path, *arguments: str, **environment: str) -> It
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(CHECKOUT),
             **head.environment,
             "QM_FUNNELS_CLONE": "true",
             **environment,

@@ -5,7 +5,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from urllib.request import Request, urlopen
 import pytest
 
 from engine.local import state
+from tests.command_line import RUN, environment_without_servers
 from tests.processes import alive, command_lines, descendants, listening_addresses, wait_for
 
-RUN = [sys.executable, "-c", "from engine.cli import main; main()"]
-CHECKOUT = Path(__file__).parents[2]
 LONG_S = 240
 FAST = ("schedule.cron=* * * * * *", "schedule.port=0", "gateway.port=0", "ray.num_cpus=2")
 LOOPBACK = "127.0.0.1"
@@ -31,10 +29,8 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "funnel-clone"
-        foreign = ("RAY_", "AWS_", "MONGO_", "S3_", "PREVIEW_", "QM_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         # A database that is named in the user's environment is not for these servers.
-        self.environment = {**kept, "PYTHONPATH": str(CHECKOUT), "XDG_DATA_HOME": str(folder)}
+        self.environment = environment_without_servers(XDG_DATA_HOME=str(folder))
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -72,6 +72,16 @@ def test_what_is_not_taken_is_kept_and_grows() -> None:
     assert first.sender == second.sender
 
 
+def test_without_a_meter_nothing_is_gathered() -> None:
+    measures = Measures()
+    measures.count(metrics.FUNNELS, outcome="failed")
+    measures.observe(metrics.COPY_SECONDS, 0.5)
+    measures.show(metrics.LEASE_HELD, 1)
+    measures.send()
+    batch = measures._batch
+    assert (batch.counts, list(batch.observed), batch.shown) == ({}, [], {})
+
+
 def test_what_is_shown_is_shown_again_until_it_is_shown_otherwise() -> None:
     kept = Kept()
     measures = Measures(kept)

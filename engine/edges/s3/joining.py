@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 # More than the funnels that a pass has in hand; a scope that is dropped costs a second copy of an object, no more.
-SCOPES_KEPT = 64
+SCOPES_KEPT = 4096
 
 Destination = tuple[str, str]
 """Bucket and key."""

@@ -1,7 +1,7 @@
 """Tries of many copies, in turns: as many at once as the store takes, first tries and further ones in one queue."""
 
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from engine.telemetry import Event
 LATE = "not copied before the deadline"
 NOT_WANTED = "its clone has ended"
 # Scopes that are given up; more than have copies that wait.
-_GIVEN_UP_KEPT = 64
+GIVEN_UP_KEPT = 4096
 # A store that is asked for too much says so many times a second.
 TELL_EVERY_S = 10.0
 
@@ -61,7 +61,7 @@ class Turns:
         self._in_flight = 0
         self._backoff: Backoff[_Copy] = Backoff(self._line_up)
         self._told_at = float("-inf")
-        self._given_up: deque[str] = deque(maxlen=_GIVEN_UP_KEPT)
+        self._given_up: OrderedDict[str, None] = OrderedDict()
 
     @property
     def limit(self) -> Limit:
@@ -76,16 +76,17 @@ class Turns:
             for it.
         """
         copy = _Copy(order, ends_at)
-        with self._lock, suppress(ValueError):
-            self._given_up.remove(order.scope)
+        with self._lock:
+            self._given_up.pop(order.scope, None)
         self._line_up(copy)
         return copy.outcome
 
     def give_up(self, scope: str) -> None:
         """Begin no further try of a copy of ``scope``, until one is submitted again. Safe to repeat."""
         with self._lock:
-            if scope not in self._given_up:
-                self._given_up.append(scope)
+            self._given_up[scope] = None
+            if len(self._given_up) > GIVEN_UP_KEPT:
+                self._given_up.popitem(last=False)
 
     def _line_up(self, copy: _Copy) -> None:
         with self._lock:
