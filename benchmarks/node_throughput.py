@@ -3,8 +3,8 @@
 Nodes of one CPU each, on this machine, copy through a proxy that delays every answer of the embedded S3. Each node
 brings a copy actor and the four pages that its CPU has room for: ``steps.concurrency`` grows with the nodes, as it
 would be set. What they share is this machine's processors, so that the delay must be long enough for waiting to be
-the limit: compare ratios, not figures. Sizes of cluster are measured in turns in one run. ``--json`` prints one
-document, with the processors' share beside.
+the limit: compare ratios, not figures. Sizes of cluster are measured in turns in one run, each round in a cluster that
+grows. ``--json`` prints one document, with the processors' share beside.
 """
 
 import argparse
@@ -110,24 +110,22 @@ def bench_of(case: Case) -> Iterator[Bench]:
         yield Bench(servers, case, folder, f"http://{far}")
 
 
-def resize(on: Cluster, nodes: int) -> None:
-    """Add nodes, or take some away."""
-    while len(on.nodes) < nodes:
-        on.add_node()
-    while len(on.nodes) > nodes:
-        on.remove(on.nodes[-1])
+def _round(bench: Bench, found: dict[int, list[Ran]]) -> None:
+    """A cluster that grows: one that shrinks takes its time to see that a node is gone."""
+    with cluster(0) as on:
+        for nodes, of_nodes in found.items():
+            on.add_node()
+            # Room for the copies of all pages in work at once: else they wait for a second round trip.
+            limits = (f"steps.concurrency={PAGES_A_NODE * nodes}", f"copy.actors={nodes}", "copy.concurrency=32")
+            of_nodes.append(bench.more(on, *limits))
 
 
 def measured(case: Case, most_nodes: int, rounds: int) -> dict[str, Any]:
-    """Seconds by number of nodes, in turns; nodes are added and taken away between them."""
+    """Seconds by number of nodes, in turns."""
     found: dict[int, list[Ran]] = {nodes: [] for nodes in range(1, most_nodes + 1)}
-    with bench_of(case) as bench, cluster(1) as on:
+    with bench_of(case) as bench:
         for _ in range(rounds):
-            for nodes, of_nodes in found.items():
-                resize(on, nodes)
-                # Room for the copies of all pages in work at once: else they wait for a second round trip.
-                limits = (f"steps.concurrency={PAGES_A_NODE * nodes}", f"copy.actors={nodes}", "copy.concurrency=32")
-                of_nodes.append(bench.more(on, *limits))
+            _round(bench, found)
     median = {nodes: statistics.median(ran.seconds for ran in of_nodes) for nodes, of_nodes in found.items()}
     cores = os.cpu_count() or 1
     return {

@@ -66,7 +66,9 @@ def _with_kept_secrets(configuration: Configuration) -> GatewaySettings:
     if settings.jwt_secret or settings.operator_token:
         return settings
     found = kept_secrets(Path(configuration.local().data_dir))
-    return settings if found is None else replace(settings, **found)
+    if found is None:
+        return settings
+    return replace(settings, jwt_secret=found["jwt_secret"], operator_token=found["operator_token"])
 
 
 def _s3(configuration: Configuration) -> S3Settings | None:

@@ -27,8 +27,8 @@ BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 2.0
 # An actor answers at the deadline; this is for the way back.
 GRACE_S = 5.0
-# Ray gives an actor that needs nothing to a node drawn by lot, which begins a round of its own: they may all meet on the
-# same one. Those with a need, however small (bytes), are spread by the node of their owner, in one round.
+# Ray gives an actor that needs nothing to a node drawn by lot, which begins a round of its own: they may all meet on
+# the same one. Those with a need, however small (bytes), are spread by the node of their owner, in one round.
 _ANY_NEED = 1024**2
 
 Placed = tuple[int, CopyOrder]

@@ -88,8 +88,6 @@ class Schedule:
         self.counts = dict.fromkeys(("submitted", "found", "done", "problems", "refused", "failed"), 0)
         self.counts.update(skipped=0, missed=0)
 
-    # -- from outside -----------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Wait for ticks, and look at once whether Ray is there. To be called once."""
         Thread(target=self._greet, name="greeting", daemon=True).start()

@@ -17,7 +17,8 @@ from engine.gateway.counts import AT_MOST_EVERY_S, KEPT_S, REST, Counts
 from engine.settings import Settings
 from tests.command_count import Commands
 
-INDEX = {"waiting": "clone_asked", "cloning": "clone_held", **dict.fromkeys(ENDED, "clone_ended")}
+INDEX: dict[ListedState, str] = {"waiting": "clone_asked", "cloning": "clone_held"}
+INDEX.update(dict.fromkeys(ENDED, "clone_ended"))
 _ASKED = ("aggregate", "find", "pipeline", "cursor", "filter", "sort", "projection", "limit", "batchSize")
 
 
@@ -84,8 +85,10 @@ def crowd(store: Store) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_page_of_clones_in_one_state_comes_from_that_states_index(plans: Plans, crowd: None, state: str) -> None:
-    found = list_page(plans.store, Wanted(state=state), 50, None)  # type: ignore[arg-type]
+def test_a_page_of_clones_in_one_state_comes_from_that_states_index(
+    plans: Plans, crowd: None, state: ListedState
+) -> None:
+    found = list_page(plans.store, Wanted(state=state), 50, None)
     (plan,) = plans.taken()
     assert found is not None
     assert found.clones
@@ -95,11 +98,12 @@ def test_a_page_of_clones_in_one_state_comes_from_that_states_index(plans: Plans
 
 def test_ended_clones_are_counted_and_not_read(plans: Plans, crowd: None) -> None:
     counts = reads.count_by_state(plans.store)
-    assert counts == {"asked": 10, "waiting": 0, "cloning": 10, **dict.fromkeys(ENDED, 200)}
+    assert counts == dict({"asked": 10, "waiting": 0, "cloning": 10}, **dict.fromkeys(ENDED, 200))
     for plan in plans.taken():
         (index,) = set(values(plan, "indexName"))
         examined = max(values(plan, "totalDocsExamined"))
-        assert (index, examined == 0) in {("clone_asked", False), ("clone_held", False), ("clone_ended", True)}
+        assert index in {"clone_asked", "clone_held", "clone_ended"}
+        assert examined <= (0 if index == "clone_ended" else 10)
 
 
 def test_what_is_counted_is_what_is_listed(store: Store) -> None:
@@ -133,20 +137,11 @@ def test_a_readers_events_come_in_the_order_of_their_index(plans: Plans, store: 
         assert "SORT" not in values(plan, "stage")
 
 
-def test_an_index_that_has_more_keys_now_replaces_the_one_that_it_was(store: Store) -> None:
-    store.outbox.create_index([("account_id", 1), ("created_at", 1)], name="clone_outbox_account")
-    assert "clone_outbox_of_account" in indexes.ensure(store, indexes.OWN)
-    names = set(store.outbox.index_information())
-    assert names == {"_id_", "clone_outbox_created", "clone_outbox_of_account"}
-    assert indexes.ensure(store, indexes.OWN) == []
-
-
 def test_counting_rests_twenty_times_as_long_as_it_took(store: Store) -> None:
-    now = [100.0]
-    took = 2.0
+    now, took = [100.0], 1.0
 
     def clock() -> float:
-        now[0] += took / 2
+        now[0] += took
         return now[0]
 
     counts = Counts(store, clock)
@@ -154,6 +149,6 @@ def test_counting_rests_twenty_times_as_long_as_it_took(store: Store) -> None:
     store.funnels.insert_one({"pending": True, "original_funnel_id": "o"})
     counts.change()
     counted_at = now[0]
-    for later, expected in ((AT_MOST_EVERY_S, 0), (KEPT_S, 0), (REST * took / 2, 0), (REST * took, 1)):
+    for later, expected in ((AT_MOST_EVERY_S, 0), (KEPT_S, 0), ((REST - 1) * took, 0), (REST * took, 1)):
         now[0] = counted_at + later
         assert counts.by_state()["waiting"] == expected

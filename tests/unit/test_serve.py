@@ -22,7 +22,8 @@ def test_b22_what_cannot_go_with_a_job_is_refused_at_the_start(override: str) ->
     assert caught.value.key == override.partition("=")[0]
 
 
-def test_b22_the_gateways_own_settings_do_not_hinder_a_job() -> None:
+def test_b22_the_gateways_own_settings_do_not_hinder_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGO_URI", "mongodb://h/")
     own = ("gateway.jwt_secret=x", "gateway.hooks=true", "local.data_dir=x", "schedule.port=0")
     assert callable(_submit(load(own), own))
 
@@ -52,7 +53,9 @@ def test_the_log_has_the_form_that_is_configured_whatever_stdout_has(
         return {"seconds": 0, "events": 0}
 
     monkeypatch.setattr(serving, "serve", served)
-    environment = environment_without_servers(GATEWAY_JWT_SECRET=SECRET, GATEWAY_OPERATOR_TOKEN=OPERATOR)
+    environment = environment_without_servers(
+        MONGO_URI="mongodb://h/", GATEWAY_JWT_SECRET=SECRET, GATEWAY_OPERATOR_TOKEN=OPERATOR
+    )
     given = ["serve", *more, f"log.format={log_format}", f"local.data_dir={tmp_path}"]
     done = run_here(*given, environment=environment, cwd=tmp_path)
     assert (done.returncode, forms) == (0, [log_format == "json"]), done.stdout + done.stderr

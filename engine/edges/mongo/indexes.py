@@ -15,7 +15,6 @@ from engine.edges.mongo.client import Document, Store, translated
 
 _INDEX_OPTIONS_CONFLICT = 85
 _NAMESPACE_NOT_FOUND = 26
-_INDEX_NOT_FOUND = 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,6 @@ class Index:
     name: str
     keys: tuple[tuple[str, int], ...]
     options: dict[str, Any] = field(default_factory=dict)
-    replaces: str | None = None
-    """The name that it had with fewer keys: such an index is dropped."""
 
     def model(self) -> IndexModel:
         """As pymongo takes it."""
@@ -47,7 +44,6 @@ OWN = (
         "clone_outbox",
         "clone_outbox_of_account",
         (("account_id", 1), ("created_at", 1), ("_id", 1)),
-        replaces="clone_outbox_account",
     ),
     Index("clone_passes", "clone_passes_started", (("started_at", -1),)),
 )
@@ -92,7 +88,6 @@ SHARED = (
         "clone_ended",
         (("clone.state", 1), ("_id", -1), ("pending", 1), ("in_progress", 1), ("clone.run", 1)),
         {"partialFilterExpression": {"clone.run": {"$exists": True}}},
-        replaces="clone_state",
     ),
 )
 
@@ -105,34 +100,19 @@ def ensure(store: Store, wanted: tuple[Index, ...]) -> list[str]:
     """
     made: list[str] = []
     for index in wanted:
-        present = _present(store, index.collection)
-        if index.name not in present and _make(store, index):
-            crash_points.reached("index.made")
-            made.append(index.name)
-        if index.replaces in present:
-            _drop(store, index.collection, index.replaces)
+        if index.name in _present(store, index.collection):
+            continue
+        with translated(f"index {index.name} of {index.collection}"):
+            try:
+                store.db[index.collection].create_indexes([index.model()])
+            except OperationFailure as error:
+                # The product has an index of these keys under a name of its own: as good as ours.
+                if error.code != _INDEX_OPTIONS_CONFLICT:
+                    raise
+                continue
+        crash_points.reached("index.made")
+        made.append(index.name)
     return made
-
-
-def _make(store: Store, index: Index) -> bool:
-    with translated(f"index {index.name} of {index.collection}"):
-        try:
-            store.db[index.collection].create_indexes([index.model()])
-        except OperationFailure as error:
-            # The product has an index of these keys under a name of its own: as good as ours.
-            if error.code != _INDEX_OPTIONS_CONFLICT:
-                raise
-            return False
-    return True
-
-
-def _drop(store: Store, collection: str, name: str) -> None:
-    with translated(f"index {name} of {collection}"):
-        try:
-            store.db[collection].drop_index(name)
-        except OperationFailure as error:
-            if error.code != _INDEX_NOT_FOUND:
-                raise
 
 
 def missing(store: Store, wanted: tuple[Index, ...]) -> list[Index]:

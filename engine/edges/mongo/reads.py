@@ -106,8 +106,9 @@ def count_by_state(store: Store) -> dict[str, int]:
     with translated("funnels"):
         asked = store.funnels.count_documents({**waiting, "clone.next_try_at": None})
         tried = store.funnels.count_documents({**waiting, "clone.next_try_at": {"$ne": None}})
-        rest = {state: store.funnels.count_documents(in_state(state)) for state in STATES if state != "waiting"}
-    return {"asked": asked, "waiting": tried, **rest}
+        others = [state for state in STATES if state != "waiting"]
+        rest = [store.funnels.count_documents(in_state(state)) for state in others]
+    return {"asked": asked, "waiting": tried, **dict(zip(others, rest, strict=True))}
 
 
 def lease(store: Store) -> Document | None:
