@@ -164,7 +164,8 @@ def _rates(
         _judge(place, batch, object_bytes)
         return objects / taken
 
-    return in_turns({name: partial(once, way) for name, way in ways.items()}, rounds)
+    what = f"{objects} objects of {object_bytes} bytes, {in_flight} in flight:"
+    return in_turns({name: partial(once, way) for name, way in ways.items()}, rounds, what)
 
 
 def _judge(place: Stand, batch: Batch, object_bytes: int) -> None:

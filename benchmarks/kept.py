@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,3 @@ def read(folder: Path) -> dict[str, Result]:
 def fingerprint(result: Result) -> str:
     """Stands in what was drawn of it."""
     return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
-
-
-def told(line: str) -> None:
-    """To whoever waits."""
-    print(line, file=sys.stderr, flush=True)

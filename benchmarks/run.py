@@ -19,9 +19,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are `benchmarks.…`
 
-from benchmarks.kept import MODULES, QUICK_RESULTS, RESULTS, told, write  # noqa: E402
+from benchmarks.kept import MODULES, QUICK_RESULTS, RESULTS, write  # noqa: E402
 from benchmarks.sections import section  # noqa: E402
 from benchmarks.surroundings import surroundings  # noqa: E402
+from benchmarks.turns import told  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -39,9 +39,13 @@ class Stand:
         """A typical funnel, unless ``options`` say otherwise: 8 pages, 35 images of 100 KB, 2 forms."""
         return build_funnel(self.store.db, self.s3, self.settings.s3.bucket, **options)
 
-    def image_keys(self, original: ObjectId) -> list[str]:
-        """Of its objects."""
-        return [record["key"] for record in self.store.images.find({"ref_id": original}, {"key": 1})]
+    def plain_images(self, original: ObjectId) -> list[str]:
+        """Keys of copies of its images, of letters alone: s5cmd finds none whose key has a blank in it."""
+        client, bucket, plain = self.s3, self.settings.s3.bucket, list[str]()
+        for n, record in enumerate(self.store.images.find({"ref_id": original}, {"key": 1})):
+            plain.append(f"plain/{original}/{n}")
+            client.copy_object(Bucket=bucket, Key=plain[-1], CopySource={"Bucket": bucket, "Key": record["key"]})
+        return plain
 
     def ask(self, original: ObjectId, count: int) -> list[ObjectId]:
         """So many clones of it."""

@@ -1,6 +1,7 @@
 """Ways measured in turns, A, B, A, B, so that a busy machine slows all of them; and what is told of the turns."""
 
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,19 @@ def spread(values: Sequence[float]) -> Spread:
     return {"median": statistics.median(values), "least": min(values), "most": max(values), "runs": len(values)}
 
 
-def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
-    """What each way gives, once a round, one after the other."""
+def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int, what: str = "") -> dict[str, list[Any]]:
+    """What each way gives, once a round, one after the other; whoever waits is told how far it is."""
     found: dict[str, list[Any]] = {name: [] for name in ways}
-    for _ in range(rounds):
+    for round_ in range(rounds):
         for name, way in ways.items():
+            told(f"  {what} round {round_ + 1} of {rounds}: {name}")
             found[name].append(way())
     return found
+
+
+def told(line: str) -> None:
+    """To whoever waits."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def of_pairs(values: Sequence[float], others: Sequence[float]) -> Spread:

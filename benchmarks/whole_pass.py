@@ -1,8 +1,9 @@
 """A whole pass over typical funnels in a Ray that is warm, beside s5cmd copying the same images and nothing else.
 
-A funnel has 8 pages of 140 KB, 35 images and 2 forms. Passes and s5cmd take turns; what they made is removed between,
-outside the time. Seconds are the pass's own, from its first claim to its last end; ``wall`` has the start of the
-driver as well. Besides: how long steps were in each of their stages, and which processes used the processors.
+A funnel has 8 pages of 140 KB, 35 images and 2 forms; s5cmd copies these images under plain keys. Passes and s5cmd
+take turns; what they made is removed between, outside the time. Seconds are the pass's own, from its first claim to
+its last end; ``wall`` has the start of the driver as well. Besides: how long steps were in each of their stages, and
+which processes used the processors.
 """
 
 import os
@@ -84,13 +85,13 @@ def measured(size: str, rounds: int) -> dict[str, Any]:
 
 
 def _load(place: Stand, original: ObjectId, load: Load, rounds: int) -> dict[str, Any]:
-    keys = place.image_keys(original)
+    keys = place.plain_images(original)
     ways: dict[str, Callable[[], Any]] = {
         str(window): partial(_pass, place, original, load.funnels, window) for window in WINDOWS
     }
     if find(S5CMD):
         ways[S5CMD] = partial(_images_alone, place, keys, load.funnels)
-    found = in_turns(ways, rounds)
+    found = in_turns(ways, rounds, f"{load.funnels} funnels, images of {load.image_bytes} bytes:")
     images_alone = found.pop(S5CMD, None)
     return {
         **asdict(load),

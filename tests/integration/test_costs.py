@@ -176,7 +176,7 @@ def test_pages_do_not_pass_through_rays_object_store(
 ) -> None:
     """What steps share is put there once a pass; a plan is small, and travels as a message."""
     steps, page_bytes = 4, 200_000
-    texts = {"html_bytes": page_bytes, "components_bytes": page_bytes}
+    texts: dict[str, Any] = {"html_bytes": page_bytes, "components_bytes": page_bytes}
     original = build_funnel(database, s3, bucket, steps=steps, images=4, image_bytes=500, forms=1, **texts)
     request_clone(database, original)
     before = created_bytes()
