@@ -16,7 +16,7 @@ from engine.cluster.session import run_pass
 from engine.local.ray_cluster import embedded_ray
 
 ROUNDS = {"quick": 1, "full": 3}
-FUNNELS = {"quick": (10, 50), "full": (10, 50, 500, 5_000)}
+FUNNELS = {"quick": (10, 50, 200), "full": (10, 50, 500, 5_000)}
 ACCOUNTS = 20
 FEW = 50
 EVERY_S = 0.3

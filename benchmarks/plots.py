@@ -43,7 +43,7 @@ def _bars(axes: Axes, groups: list[str], series: dict[str, list[Spread | None]])
             places, medians, width, yerr=[low, high], label=label, color=COLOURS[at % len(COLOURS)], ecolor="#24292f"
         )
     axes.set_xticks(range(len(groups)), groups)
-    axes.legend(frameon=False, ncols=2)
+    _legend(axes)
 
 
 def _copies(axes: Axes, figures: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ def _scans(axes: Axes, figures: dict[str, Any]) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("funnels in the database (dotted: p50)")
     axes.set_ylabel("milliseconds of a claim")
-    axes.legend(frameon=False)
+    _legend(axes)
 
 
 def _memory(axes: Axes, figures: dict[str, Any]) -> None:
@@ -100,20 +100,22 @@ def _memory(axes: Axes, figures: dict[str, Any]) -> None:
 
 
 def _phases(axes: Axes, figures: dict[str, Any]) -> None:
-    colours: dict[str, str] = {}
+    places: dict[str, int] = {}
     for way, found in figures.items():
         left = 0.0
         for name, one in found["phases"].items():
-            colour = colours.setdefault(name, COLOURS[len(colours) % len(COLOURS)])
-            label = None if name in axes.get_legend_handles_labels()[1] else name
-            axes.barh(way, one["median"], left=left, color=colour, label=label, hatch=_hatch(len(colours)))
+            label = None if name in places else name
+            place = places.setdefault(name, len(places))
+            hatch = "//" if place >= len(COLOURS) else None
+            axes.barh(way, one["median"], left=left, color=COLOURS[place % len(COLOURS)], label=label, hatch=hatch)
             left += one["median"]
     axes.set_xlabel("seconds (medians of the phases)")
-    axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+    _legend(axes)
 
 
-def _hatch(at: int) -> str | None:
-    return None if at <= len(COLOURS) else "//"
+def _legend(axes: Axes) -> None:
+    """Above the plot: within it there may be no room."""
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 PLOTS: dict[str, Callable[[Axes, dict[str, Any]], None]] = {
