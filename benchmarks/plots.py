@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from benchmarks.kept import Result, fingerprint
 from benchmarks.sections import size_of
 
-STYLE = {"svg.hashsalt": "bench", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+STYLE: Any = {"svg.hashsalt": "bench", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 COLOURS = ("#1f6feb", "#8250df", "#bf8700", "#1a7f37", "#cf222e", "#57606a", "#0a7ea4", "#953800")
 Spread = dict[str, float]
 
