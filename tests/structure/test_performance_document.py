@@ -80,7 +80,7 @@ def test_what_is_not_measured_is_said() -> None:
     assert page({}).count("Not measured yet") == len(MODULES)
 
 
-PATHS = re.compile(r'"/\w+|(?:/home|/root|/tmp|/work)/\S+')
+PATHS = re.compile(r'(?:^|[\s"=:(])/\w[\w.-]*[/"]')
 
 
 def test_a_result_names_neither_host_nor_path() -> None:
@@ -91,6 +91,6 @@ def test_a_result_names_neither_host_nor_path() -> None:
     assert [sorted(machine) for machine in told] == [["cores", "cpu", "memory_gb", "system"]] * len(told)
 
 
-@pytest.mark.parametrize("path", ['{"a": "/opt/x"}', "ran in /tmp/x"])
+@pytest.mark.parametrize("path", ['{"a": "/opt/x"}', '{"a": "/data"}', "ran in /tmp/x"])
 def test_a_path_is_seen(path: str) -> None:
     assert PATHS.search(path)
