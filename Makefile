@@ -11,6 +11,8 @@ DEV := $(VENV)/.installed-dev
 # What proves the tests, not the code: each installed when first asked for.
 FUZZ := $(VENV)/.installed-fuzz
 MUTATION := $(VENV)/.installed-mutation
+# What others' tools the engine is measured beside, and what draws the plots.
+BENCH := $(VENV)/.installed-bench
 # More arguments for the command behind a target, as in: make test ARGS='-k layout'
 ARGS ?=
 # Test processes, each with servers of its own: many tests wait rather than compute. 0: none beside this one.
@@ -45,8 +47,8 @@ check: $(DEV) ## Lint, formatting, types, direction of imports
 	$(BIN)/python -m mypy --strict
 	$(BIN)/lint-imports
 
-bench: $(DEV) ## Measure the rewrite on real pages; ARGS=--quick for less, ARGS=--json for a document
-	@$(BIN)/python benchmarks/rewrite_throughput.py $(ARGS)
+bench: $(BENCH) ## Measure a quick set beside other tools, within ten minutes; more with ARGS=--full, ARGS='--only scan'
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 fuzz: $(FUZZ) ## Fuzz the rewrite for 10 minutes; less with ARGS='--seconds 60'
 	@$(BIN)/python tests/fuzz/fuzz_rewrite.py $(ARGS)
@@ -83,6 +85,6 @@ $(DEV): pyproject.toml | $(MADE)
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $(LOCAL) $@
 
-$(FUZZ) $(MUTATION): $(VENV)/.installed-%: pyproject.toml | $(DEV)
+$(FUZZ) $(MUTATION) $(BENCH): $(VENV)/.installed-%: pyproject.toml | $(DEV)
 	$(PIP) install --quiet --editable '.[$*]'
 	@touch $@

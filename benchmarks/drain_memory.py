@@ -1,4 +1,4 @@
-"""Memory of the driver and of the copy actors while a drain clones many small funnels: at the start and in the end.
+"""Memory of driver, workers and copy actors while a drain clones many small funnels: at the start and in the end.
 
 ``python benchmarks/drain_memory.py [--funnels 2000] [--accounts 20] [--json]``. Starts servers of its own, asks for
 clones of one small original (one page, one picture of 1 KB) from several accounts, and drains them in one pass.
@@ -33,7 +33,11 @@ from tests.funnels import build_funnel
 from tests.processes import command_lines, descendants
 from tests.server_settings import settings_of
 
-ROLES = {"ray::Driver": "driver", "ray::Copy": "copy actor"}
+ROLES = {
+    "ray::Driver": "driver",
+    "ray::Copy": "copy actor",
+    **dict.fromkeys(("ray::IDLE", "ray::lay_out", "ray::clone_one", "ray::finish_one"), "worker"),
+}
 SAMPLES = 20
 
 
@@ -89,13 +93,18 @@ def watch(samples: list[dict[str, Any]], shot: Snapshot, funnels: int) -> None:
 
 
 def resident() -> Iterator[tuple[str, float]]:
-    """(role and pid, resident MB) of each driver and copy actor below this process: others may run a Ray, too."""
+    """(role and pid, resident MB) of each process of a role below this one: others may run a Ray, too."""
     page = os.sysconf("SC_PAGE_SIZE")
     for pid, title in command_lines(descendants(os.getpid())).items():
         for role in (role for begin, role in ROLES.items() if title.startswith(begin)):
             with suppress(OSError):  # it has ended
                 pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
                 yield f"{role} {pid}", round(pages * page / 1e6, 1)
+
+
+def role_of(name: str) -> str:
+    """Of a process that ``resident`` named."""
+    return name.rpartition(" ")[0]
 
 
 def table(document: dict[str, Any]) -> str:

@@ -8,8 +8,6 @@ run, so that a busy machine slows all of them, and by the CPU time of one core. 
 import argparse
 import html
 import json
-import os
-import platform
 import random
 import statistics
 import subprocess
@@ -18,13 +16,14 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import process_time
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from benchmarks.surroundings import surroundings
+from benchmarks.turns import spread
 from engine.core.rewrite import rewrite
 from tests.corpus.identities import Identities, clone_of, finder_of, replacements
 from tests.corpus.pages import real_pages
@@ -35,6 +34,7 @@ DENSITIES = {"typical": 2_500, "dense": 1_000}
 """Bytes of page for one address: in 140 KB each of 9 images, a page's share, about four times, and half as many links;
 or each of all 45 about twice."""
 TURN_SECONDS = 0.05
+ROUNDS = {"quick": 3, "full": 15}
 LARGE_BYTES = 15_000_000
 KINDS = {"ascii": "", "latin": "é", "emoji": "é😀"}
 """What a text holds decides how wide Python stores its characters: one byte, one, or four."""
@@ -196,11 +196,6 @@ def grow_heap() -> None:
     bytes(LARGE_BYTES)
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and range."""
-    return {"median": statistics.median(values), "least": min(values), "most": max(values), "runs": len(values)}
-
-
 def throughput(old: Identities, between: int, rounds: int) -> dict[str, Any]:
     """MB/s of every way over a funnel's pages, in turns, and how often it was faster than the naive ones."""
     planter = Planter(old, random.Random(1), between)
@@ -280,20 +275,15 @@ def _resident(name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def surroundings() -> dict[str, Any]:
-    """What a figure depends on, beside the code: the machine, versions, and which code it was."""
-    root = Path(__file__).parents[1]
-
-    def git(*arguments: str) -> str:
-        ran = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True, text=True)
-        return ran.stdout.strip()
-
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    models = [line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")]
+def measured(size: str, rounds: int) -> dict[str, Any]:
+    """All figures of one run; ``size`` quick measures less of what takes long."""
+    quick = size == "quick"
+    grow_heap()
+    old = funnel()
     return {
-        "machine": {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version()} | {n: version(n) for n in ("funnel-clone", "ahocorasick-rs")},
-        "commit": git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "engine") else ""),
+        "rewrite": {name: throughput(old, between, rounds) for name, between in DENSITIES.items()},
+        "build_milliseconds": building(old, 5 if quick else 25),
+        "large": [memory(old, kind, LARGE_BYTES // (10 if quick else 1)) for kind in KINDS],
     }
 
 
@@ -334,14 +324,8 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(options.measure[0], Path(options.measure[1]))))
         return
-    grow_heap()
-    old = funnel()
-    found = {
-        **surroundings(),
-        "rewrite": {name: throughput(old, between, 3 if options.quick else 15) for name, between in DENSITIES.items()},
-        "build_milliseconds": building(old, 5 if options.quick else 25),
-        "large": [memory(old, kind, LARGE_BYTES // (10 if options.quick else 1)) for kind in KINDS],
-    }
+    size = "quick" if options.quick else "full"
+    found = {**surroundings(), **measured(size, ROUNDS[size])}
     print(json.dumps(found) if options.json else table(found))
 
 

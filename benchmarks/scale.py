@@ -8,14 +8,14 @@ into the tables of docs/scale.md; without ``--measure`` the tables are made anew
 import argparse
 import json
 import statistics
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.node_throughput import FEW, MANY, PAGES_A_NODE, Case, Ran, bench_of
-from benchmarks.rewrite_throughput import surroundings
 from benchmarks.simulation import Costs, Load, Site, fitted_lag, simulated_seconds
+from benchmarks.surroundings import surroundings
+from benchmarks.tables import table
 from tests.nodes import Cluster, cluster
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -87,7 +87,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         row = [clones_a_day(costs, nodes, 5, 2), clones_a_day(costs, nodes, 16 * nodes, 2 * nodes)]
         clusters.append([nodes, *(f"{day:,.0f}" for day in row)])
     return {
-        "costs": _table(
+        "costs": table(
             ("work", "milliseconds of a processor"),
             [
                 ("a funnel: layout and end", f"{costs.funnel * 1e3:.0f}"),
@@ -96,7 +96,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
                 ("a task's way to its worker and back, beyond its work", f"{costs.lag * 1e3:.0f} (waiting)"),
             ],
         ),
-        "compared": _table(
+        "compared": table(
             ("S3 answers after", "`steps.concurrency`", "measured", "simulated", "off by"),
             [
                 (
@@ -109,25 +109,19 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
                 for one in found["compared"]
             ],
         ),
-        "clusters": _table(
+        "clusters": table(
             ("nodes of 4 processors", "clones a day, defaults", "clones a day, 16 pages and 2 copy actors a node"),
             clusters,
         ),
     }
 
 
-def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    titles = [str(cell) for cell in head]
-    lines = [titles, ["---"] * len(titles), *([str(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def filled(page: str, made: dict[str, str]) -> str:
     """The page with its tables in their places."""
-    for name, table in made.items():
+    for name, lines in made.items():
         before, _, rest = page.partition(BEGIN.format(name))
         after = rest.partition(END)[2]
-        page = f"{before}{BEGIN.format(name)}\n{table}\n{END}{after}"
+        page = f"{before}{BEGIN.format(name)}\n{lines}\n{END}{after}"
     return page
 
 
