@@ -102,9 +102,9 @@ class Schedule:
         """Before Ray itself is ended: let the job that runs give back what it has in hand. Then ``stop``."""
         self._clock.stop()
         until = monotonic() + within_s
-        while (jobs := self._jobs) and (job_id := self._following) and monotonic() < until:
+        while (job_id := self._following) and not self._away and monotonic() < until:
             with suppress(ServiceUnreachable):  # one that is being submitted may not be known yet
-                jobs.ask_to_stop(job_id)
+                (self._jobs or TickJobs(self._address)).ask_to_stop(job_id)
             self._idle.wait(POLL_S)
         self.stop()
 
