@@ -114,7 +114,8 @@ def _round(bench: Bench, found: dict[int, list[Ran]]) -> None:
     """A cluster that grows: one that shrinks takes its time to see that a node is gone."""
     with cluster(0) as on:
         for nodes, of_nodes in found.items():
-            on.add_node()
+            # Ray keeps one idle worker a CPU else, and starts the others anew all the time.
+            on.add_node(RAY_num_workers_soft_limit=str(PAGES_A_NODE))
             # Room for the copies of all pages in work at once: else they wait for a second round trip.
             limits = (f"steps.concurrency={PAGES_A_NODE * nodes}", f"copy.actors={nodes}", "copy.concurrency=32")
             of_nodes.append(bench.more(on, *limits))
