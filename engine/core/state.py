@@ -20,6 +20,13 @@ class WrongState:
     """A sentence that names the clone."""
 
 
+NOT_ENDED: Mapping[State, str] = {
+    "asked": "asked for",
+    "waiting": "asked for: it waits for its next try",
+    "cloning": "in work",
+}
+"""How people are told of a clone that somebody has yet to end."""
+
 ENDED: tuple[Ended, ...] = ("completed", "failed", "cancelled", "source_deleted")
 
 

@@ -24,6 +24,7 @@ from engine.upkeep.undo_told import told, told_begun
 log = events(__name__)
 
 AT_ONCE = 4
+LOCKS = 64
 ANSWER_S = 10.0
 
 
@@ -38,7 +39,9 @@ class Undoing:
         self._store, self._needs = store, needs
         self._objects = None if needs.s3 is None else Objects(needs.s3)
         self._threads = ThreadPoolExecutor(AT_ONCE, "undo")
-        self._ending, self._lock = Flag(), Lock()
+        self._ending = Flag()
+        # A clone has one of them, by chance: whoever begins an undo, which reads all pages, holds up few others.
+        self._locks = tuple(Lock() for _ in range(LOCKS))
         self._in_hand: dict[str, tuple[Begun, Future[Undone]]] = {}
 
     @property
@@ -56,7 +59,7 @@ class Undoing:
         if isinstance(named, Unknown):
             return named
         name = repr(named.funnel_id)
-        with self._lock:
+        with self._lock_of(name):
             if name not in self._in_hand:
                 how = undo.asked(self._needs.steps, self._needs.copy, force=force, keep_funnel=keep_funnel)
                 begun = undo.begin(self._store, clone, how)
@@ -89,8 +92,11 @@ class Undoing:
             log.emit(Event.UNDO_BROKEN_OFF, funnel_id=begun.funnel_id, reason=str(error) or repr(error))
             raise
         finally:
-            with self._lock:
+            with self._lock_of(name):
                 self._in_hand.pop(name, None)
+
+    def _lock_of(self, name: str) -> Lock:
+        return self._locks[hash(name) % LOCKS]
 
     def _go_on(self) -> None:
         if self._ending.is_set():

@@ -10,22 +10,6 @@ from engine.upkeep.undo import Begun, Undone
 _DAY_S = 86_400.0
 
 
-def told_found(found: Found) -> dict[str, Any]:
-    """What is there to be removed."""
-    parts = found.parts
-    return {
-        "funnel_id": str(found.funnel_id),
-        "name": found.name,
-        "was": found.was,
-        "steps": parts.steps,
-        "components": parts.components,
-        "images": parts.images,
-        "bytes": parts.image_bytes,
-        "forms": parts.forms,
-        "stays": _strangers(parts.strangers),
-    }
-
-
 def told_begun(begun: Begun) -> dict[str, Any]:
     """What is being removed."""
     parts = begun.parts

@@ -18,7 +18,7 @@ from engine.core.state import State, WrongState
 from engine.edges.mongo import undo_updates
 from engine.edges.mongo.client import Document, Store, translated
 from engine.edges.mongo.undo_look import Asked, Edited, Found, copies_may_arrive, look_at
-from engine.edges.mongo.undo_parts import Own, Parts, Stranger, read_own, read_strangers
+from engine.edges.mongo.undo_parts import Own, Parts, Stranger, read_strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _begin(store: Store, funnel_id: DocId, asked: Asked, session: ClientSession)
     )
     if after is None:  # not in a snapshot that has just read it
         return None
-    mark, own = after["clone"], read_own(store, after, session)
+    mark, own = after["clone"], found.own
     # Late writers end here, and whoever edits what was compared conflicts with this.
     ours = {"clone.funnel_id": funnel_id}
     for collection, filter_ in ((store.steps, own.steps), (store.components, own.components), (store.forms, own.forms)):

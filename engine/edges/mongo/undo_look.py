@@ -8,15 +8,14 @@ from typing import Any
 from pymongo.client_session import ClientSession
 
 from engine.core.model import DocId
-from engine.core.state import State, WrongState, state_of
+from engine.core.state import NOT_ENDED, State, WrongState, state_of
 from engine.edges import pipelines
 from engine.edges.mongo import undo_updates
 from engine.edges.mongo.client import Document, Store, translated
 from engine.edges.mongo.undo_edits import EditedPart, edited_parts
-from engine.edges.mongo.undo_parts import Parts, count_parts, read_own
+from engine.edges.mongo.undo_parts import Own, Parts, count_parts, read_own
 
 _LATER_CLONES_TOLD = 5
-_NOT_ENDED = {"asked": "asked for", "waiting": "asked for: it waits for its next try", "cloning": "in work"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Found:
     funnel_id: DocId
     name: str
     was: State
+    own: Own
     parts: Parts
     age_s: float | None
     """Seconds since the clone's last end, when its objects were there; None where nothing tells."""
@@ -74,7 +74,8 @@ def look_at(store: Store, funnel_id: DocId, asked: Asked, session: ClientSession
         if edited:
             return Edited(funnel_id, edited)
     age_ms, parts = funnel.get("age_ms"), count_parts(store, own, session)
-    return Found(funnel_id, str(funnel.get("name", "")), state, parts, None if age_ms is None else age_ms / 1000)
+    age_s = None if age_ms is None else age_ms / 1000
+    return Found(funnel_id, str(funnel.get("name", "")), state, own, parts, age_s)
 
 
 def copies_may_arrive(store: Store, funnel_id: DocId, was: State, session: ClientSession) -> bool:
@@ -101,8 +102,8 @@ def _refused(
     store: Store, funnel: Mapping[str, Any], state: State, asked: Asked, session: ClientSession
 ) -> WrongState | None:
     funnel_id = funnel["_id"]
-    if state in _NOT_ENDED:
-        return WrongState(funnel_id, state, f"clone {funnel_id} is {_NOT_ENDED[state]}; cancel it first")
+    if state in NOT_ENDED:
+        return WrongState(funnel_id, state, f"clone {funnel_id} is {NOT_ENDED[state]}; cancel it first")
     theirs = {"funnel_id": funnel_id, "in_progress": True, "clone.funnel_id": {"$ne": funnel_id}}
     fresh = {"$expr": {"$not": [pipelines.age_at_least("$updatedAt", asked.step_stale_minutes)]}}
     step = store.steps.find_one({**theirs, **fresh}, {"_id": 1}, session=session)
