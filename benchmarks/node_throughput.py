@@ -35,7 +35,7 @@ from tests.s3_client import s3_client
 from tests.server_settings import settings_of
 
 PAGES_A_NODE = 4  # a task takes a quarter of a CPU
-FEW, MANY = 4, 16
+FEW, MANY = 12, 36
 """Funnels in a small pass and in a large one."""
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--nodes", type=int, default=3, help="the largest cluster")
-    parser.add_argument("--delay", type=float, default=0.4, help="seconds of every answer of S3")
+    parser.add_argument("--delay", type=float, default=1.2, help="seconds of every answer of S3")
     options = parser.parse_args()
     found = measured(Case(options.delay), options.nodes, options.rounds)
     if options.json:
