@@ -15,10 +15,11 @@ from bson import ObjectId
 
 from benchmarks.stand import Stand, stand
 from benchmarks.turns import percentile
+from engine.core.model import DocId
 from engine.edges.mongo import indexes, leases
 from engine.edges.mongo.client import Store, open_store
 from engine.edges.mongo.scan import claim_next
-from tests.claim_plans import Claims
+from tests.query_plans import Examined, Questions, examined
 
 ROUNDS = {"quick": 3, "full": 20}
 FUNNELS = {"quick": (1_000, 10_000), "full": (1_000, 10_000, 100_000, 1_000_000)}
@@ -38,7 +39,7 @@ class Population:
 
     funnels: int
     store: Store
-    claims: Claims
+    questions: Questions
 
 
 def measured(size: str, rounds: int) -> dict[str, Any]:
@@ -60,9 +61,9 @@ def measured(size: str, rounds: int) -> dict[str, Any]:
 
 
 def _population(place: Stand, funnels: int, stack: ExitStack) -> Population:
-    claims = Claims()
+    questions = Questions()
     mongo = replace(place.settings.mongo, database=f"scan-{funnels}")
-    store = open_store(mongo, listeners=[claims])
+    store = open_store(mongo, listeners=[questions])
     stack.callback(store.close)
     indexes.ensure(store, indexes.SHARED)
     accounts = [ObjectId() for _ in range(max(1, funnels // 100))]
@@ -70,7 +71,7 @@ def _population(place: Stand, funnels: int, stack: ExitStack) -> Population:
         some = range(start, min(funnels, start + INSERTED_AT_ONCE))
         store.funnels.insert_many(_funnel(n, accounts[n % len(accounts)]) for n in some)
     leases.acquire(store, PASS, "a benchmark", 24 * 3600)
-    return Population(funnels, store, claims)
+    return Population(funnels, store, questions)
 
 
 def _funnel(n: int, account: ObjectId) -> dict[str, Any]:
@@ -83,10 +84,11 @@ def _cases(populations: list[Population], waiting: int, accounts: int, rounds: i
     for population in populations:
         _ask(population.store, waiting, accounts)
     seconds: dict[int, list[float]] = {population.funnels: [] for population in populations}
-    examined: dict[int, list[tuple[int, int]]] = {population.funnels: [] for population in populations}
+    looked_at: dict[int, list[Examined]] = {population.funnels: [] for population in populations}
     for population in populations:
         # What it looks at; and what lies on the disk has been read then.
-        examined[population.funnels] += [population.claims.examined(population.store) for _ in _claims(population)]
+        plans = (population.questions.plans(population.store) for _ in _claims(population))
+        looked_at[population.funnels] += map(examined, plans)
     for _ in range(rounds):
         for population in populations:
             seconds[population.funnels] += _claims(population)
@@ -100,8 +102,8 @@ def _cases(populations: list[Population], waiting: int, accounts: int, rounds: i
             "claims": len(ordered),
             "p50_ms": statistics.median(ordered) * 1e3,
             "p95_ms": percentile(ordered, 0.95) * 1e3,
-            "most_keys_examined": max(keys for keys, _ in examined[population.funnels]),
-            "most_documents_examined": max(documents for _, documents in examined[population.funnels]),
+            "most_keys_examined": max(one.keys for one in looked_at[population.funnels]),
+            "most_documents_examined": max(one.documents for one in looked_at[population.funnels]),
         }
 
 
@@ -117,17 +119,22 @@ def _claims(population: Population) -> Iterator[float]:
 
     What was claimed is put back when nothing is left, and in the end.
     """
-    store, turn = population.store, None
+    store, turn, claimed = population.store, None, list[DocId]()
     for _ in range(CLAIMS_A_ROUND):
-        population.claims.asked.clear()
+        population.questions.asked.clear()
         began = perf_counter()
         found = claim_next(store, PASS, STALE_MINUTES, turn)
         yield perf_counter() - began
         if found is None:
-            _put_back(store)
-        turn = found.turn if found else turn
-    _put_back(store)
+            _put_back(store, claimed)
+            continue
+        turn = found.turn
+        claimed.append(found.claim.funnel_id)
+    _put_back(store, claimed)
 
 
-def _put_back(store: Store) -> None:
-    store.funnels.update_many({"clone.pass": PASS}, {"$set": {"in_progress": False}, "$unset": {"clone": 1}})
+def _put_back(store: Store, claimed: list[DocId]) -> None:
+    """By their ids: looking through all funnels for them would leave the server's memory full of others."""
+    back = {"$set": {"in_progress": False}, "$unset": {"clone": 1}}
+    store.funnels.update_many({"_id": {"$in": claimed}}, back)
+    claimed.clear()

@@ -4,6 +4,8 @@ from typing import Any
 
 from bson import encode
 
+from engine.edges.mongo.client import Store
+
 OF_THE_ENGINE = {"clone_outbox", "clone_passes", "clone_leases", "clone_tombstones"}
 
 Listing = dict[str, list[bytes]]
@@ -16,3 +18,8 @@ def listing(database: Any, s3: Any, bucket: str) -> Listing:
     found = {name: sorted(encode(d, codec_options=options) for d in database[name].find()) for name in names}
     keys = [entry["Key"].encode() for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     return {**{name: documents for name, documents in found.items() if documents}, "objects": sorted(keys)}
+
+
+def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Every document, the engine's own too: what must be the same where nothing was to be written."""
+    return {name: list(store.db[name].find().sort("_id", 1)) for name in sorted(store.db.list_collection_names())}

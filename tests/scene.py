@@ -12,6 +12,12 @@ from tests.naive_cloner import NaiveCloner
 Document = dict[str, Any]
 
 
+def of_clone(collection: str, clone_id: Any) -> Document:
+    """The query that finds a clone's own documents in a collection."""
+    reference = {"funnels": "_id", "sites_images": "ref_id", "forms": "clone.funnel_id"}.get(collection, "funnel_id")
+    return {reference: clone_id}
+
+
 class Scene:
     """An original of awkward pages, and a sound clone of it, to be damaged."""
 
@@ -47,11 +53,9 @@ class Scene:
 
     def one(self, collection: str, **query: Any) -> Document:
         """The clone's first document in a collection: of what comes first in the original, whoever cloned it."""
-        reference = {"funnels": "_id", "sites_images": "ref_id", "forms": "clone.funnel_id"}.get(
-            collection, "funnel_id"
-        )
         order = [("clone.source_id", 1), ("_id", 1)]
-        found: Document = self.database[collection].find_one({reference: self.clone_id, **query}, sort=order)
+        own = of_clone(collection, self.clone_id)
+        found: Document = self.database[collection].find_one({**own, **query}, sort=order)
         return found
 
     def original(self, collection: str) -> Document:

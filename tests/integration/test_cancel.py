@@ -9,6 +9,7 @@ import pytest
 from bson import ObjectId
 
 from engine.core.errors import ClaimLost
+from engine.core.model import Claim
 from engine.core.state import WrongState
 from engine.edges.mongo import ends
 from engine.edges.mongo.client import Store
@@ -19,9 +20,11 @@ from engine.upkeep.cancel import Cancelled, CancelOutcome, Unknown, cancel
 from engine.upkeep.invariants import snapshot
 from engine.upkeep.retry import Revived, retry
 from tests.at_command import at_command
+from tests.clone_states import asked, completed, failed, one_page_done, waiting
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import Workshop
 from tests.invariants import assert_sound
+from tests.listing import everything
 
 Document = dict[str, Any]
 
@@ -44,38 +47,26 @@ def events(store: Store) -> list[tuple[str, Any]]:
     return [(str(event["_id"]).split(":", 1)[1], event["payload"].get("reason")) for event in store.outbox.find()]
 
 
-def everything(store: Store) -> dict[str, list[Document]]:
-    return {name: list(store.db[name].find().sort("_id", 1)) for name in sorted(store.db.list_collection_names())}
-
-
-def asked(workshop: Workshop, original: ObjectId) -> None:
-    """Nobody has looked at it yet."""
-
-
-def asked_again(workshop: Workshop, original: ObjectId) -> None:
-    workshop.clone()
+def asked_again(workshop: Workshop) -> None:
+    plan, _ = workshop.clone()
     workshop.store.outbox.delete_many({})
-    workshop.store.funnels.update_one({"original_funnel_id": original}, {"$set": {"pending": True}})
+    workshop.store.funnels.update_one({"_id": plan.claim.funnel_id}, {"$set": {"pending": True}})
 
 
-def waiting(workshop: Workshop, original: ObjectId) -> None:
-    ends.wait(workshop.store, workshop.plan().claim, 60, "a reason", counts=True)
-
-
-def claimed(workshop: Workshop, original: ObjectId) -> None:
+def claimed(workshop: Workshop) -> None:
     workshop.claim()
 
 
-def half_done(workshop: Workshop, original: ObjectId) -> None:
-    context = workshop.context(workshop.plan())
-    clone_step(context.plan.steps[0], context)
+def half_done(workshop: Workshop) -> Claim:
+    context = one_page_done(workshop)
     workshop.store.steps.update_one({"_id": context.plan.steps[1].step_id}, {"$set": {"in_progress": True}})
+    return context.plan.claim
 
 
-def of_a_dead_pass(workshop: Workshop, original: ObjectId) -> None:
+def of_a_dead_pass(workshop: Workshop) -> None:
     """Claimed again, and not laid out yet: its steps have the epoch of the claim before."""
-    half_done(workshop, original)
-    workshop.store.funnels.update_one({"original_funnel_id": original}, {"$set": {"clone.pass": "dead"}})
+    claim = half_done(workshop)
+    workshop.store.funnels.update_one({"_id": claim.funnel_id}, {"$set": {"clone.pass": "dead"}})
     workshop.claim()
 
 
@@ -97,14 +88,14 @@ def test_d19_a_clone_that_has_not_ended_is_cancelled_once_and_goes_on_when_retri
     database: Any,
     s3: Any,
     original: ObjectId,
-    begin: Callable[[Workshop, ObjectId], None],
+    begin: Callable[[Workshop], object],
     was: str,
     run: int,
     done: int,
 ) -> None:
     before = snapshot(database, s3, original)
     clone_id = request_clone(database, original)
-    begin(workshop, original)
+    begin(workshop)
     epoch = funnel_of(store, clone_id).get("clone", {}).get("epoch", 0)
     outcome = cancelled(store, settings, clone_id)
     assert isinstance(outcome, Cancelled), outcome
@@ -135,8 +126,7 @@ def test_d19_whoever_worked_on_a_cancelled_clone_ends_by_its_fences_and_writes_n
     store: Store, settings: Settings, workshop: Workshop, database: Any, s3: Any, original: ObjectId
 ) -> None:
     clone_id = request_clone(database, original)
-    context = workshop.context(workshop.plan())
-    clone_step(context.plan.steps[0], context)
+    context = one_page_done(workshop)
     cancelled(store, settings, clone_id)
     stands = everything(store)
     claim = context.plan.claim
@@ -151,14 +141,6 @@ def test_d19_whoever_worked_on_a_cancelled_clone_ends_by_its_fences_and_writes_n
             late()
     assert finish_funnel(context).state == "unfinished"
     assert everything(store) == stands
-
-
-def completed(workshop: Workshop) -> None:
-    workshop.clone()
-
-
-def failed(workshop: Workshop) -> None:
-    park(workshop.store, workshop.plan().claim, "a reason")
 
 
 def source_deleted(workshop: Workshop) -> None:

@@ -17,12 +17,12 @@ from engine.flow.complete import finish_funnel
 from engine.flow.copier import Copier
 from engine.flow.step import clone_step
 from engine.settings import S3Settings, Settings
-from tests.claim_plans import Claims
 from tests.command_count import Commands
 from tests.faulty_door import Door
 from tests.funnels import build_funnel, request_clone
 from tests.in_process import PASS, Workshop
 from tests.object_store import created_bytes
+from tests.query_plans import Questions, examined
 
 MOST_COMMANDS = 8
 MOST_COMMANDS_OF_CLAIM = 1
@@ -151,8 +151,8 @@ def test_d9_an_image_costs_one_request_to_s3_and_a_page_one_call_of_the_copier(
 def test_d16_a_claim_looks_at_a_handful_of_documents_whatever_waits_and_for_how_many(
     settings: Settings, accounts: int
 ) -> None:
-    claims = Claims()
-    store = open_store(settings.mongo, listeners=[claims])
+    questions = Questions()
+    store = open_store(settings.mongo, listeners=[questions])
     try:
         indexes.ensure(store, indexes.SHARED)
         leases.acquire(store, PASS, "a test", 3600)
@@ -160,13 +160,14 @@ def test_d16_a_claim_looks_at_a_handful_of_documents_whatever_waits_and_for_how_
         asked = {"original_funnel_id": 1, "pending": True, "in_progress": False}
         store.funnels.insert_many({**asked, "account_id": owners[n % accounts]} for n in range(WAITING))
         turn: Turn | None = None
+        questions.asked.clear()
         for _ in range(4):
             taken = claim_next(store, PASS, settings.scan.funnel_stale_minutes, turn)
             assert taken is not None
             turn = taken.turn
-            examined = claims.examined(store)
-            assert 0 < examined.keys <= MOST_KEYS
-            assert 0 < examined.documents <= MOST_DOCUMENTS
+            keys, documents = examined(questions.plans(store))
+            assert 0 < keys <= MOST_KEYS
+            assert 0 < documents <= MOST_DOCUMENTS
     finally:
         store.close()
 

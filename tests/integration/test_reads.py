@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo import monitoring
 
 from engine.core.state import ENDED
 from engine.edges.mongo import indexes, outbox, reads
@@ -15,24 +14,10 @@ from engine.edges.mongo.listing import Wanted, list_page
 from engine.edges.mongo.reads import STATES, ListedState
 from engine.gateway.counts import AT_MOST_EVERY_S, KEPT_S, REST, Counts
 from engine.settings import Settings
-from tests.command_count import Commands
+from tests.query_plans import Plan, Questions, values
 
 INDEX: dict[ListedState, str] = {"waiting": "clone_asked", "cloning": "clone_held"}
 INDEX.update(dict.fromkeys((*ENDED, "undoing"), "clone_ended"))
-_ASKED = ("aggregate", "find", "pipeline", "cursor", "filter", "sort", "projection", "limit", "batchSize")
-
-
-class Questions(Commands):
-    """Keeps what was asked, to have it explained."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[dict[str, Any]] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        super().started(event)
-        if event.command_name in ("aggregate", "find"):
-            self.asked.append({name: event.command[name] for name in _ASKED if name in event.command})
 
 
 class Plans:
@@ -42,12 +27,9 @@ class Plans:
         self._questions = Questions()
         self.store = open_store(settings.mongo, listeners=[self._questions])
 
-    def taken(self) -> Iterator[dict[str, Any]]:
+    def taken(self) -> list[Plan]:
         """One for each question so far."""
-        asked, self._questions.asked = self._questions.asked, []
-        assert asked
-        for question in asked:
-            yield self.store.db.command("explain", question, verbosity="executionStats")
+        return self._questions.plans(self.store)
 
 
 @pytest.fixture
@@ -55,16 +37,6 @@ def plans(settings: Settings) -> Iterator[Plans]:
     opened = Plans(settings)
     yield opened
     opened.store.close()
-
-
-def values(plan: Any, name: str) -> list[Any]:
-    """All that stands under the name, of the plan that was chosen and what it did."""
-    if isinstance(plan, list):
-        return [value for each in plan for value in values(each, name)]
-    if not isinstance(plan, dict):
-        return []
-    own = [plan[name]] if name in plan else []
-    return own + [value for key, each in plan.items() if key != "rejectedPlans" for value in values(each, name)]
 
 
 def clone_in(state: ListedState, n: int) -> dict[str, Any]:

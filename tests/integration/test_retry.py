@@ -10,7 +10,6 @@ from bson import ObjectId
 from engine.core.errors import ClaimLost, PlanOutdated
 from engine.core.model import Laid
 from engine.core.state import WrongState
-from engine.edges.mongo import ends
 from engine.edges.mongo.client import Store
 from engine.flow.complete import end_source_gone, finish_funnel, park
 from engine.flow.step import clone_step
@@ -19,10 +18,13 @@ from engine.upkeep.cancel import cancel
 from engine.upkeep.invariants import snapshot
 from engine.upkeep.retry import Edited, Revived, Unknown, retry
 from tests.at_command import at_command
+from tests.clone_states import asked, completed, one_page_done, waiting
 from tests.funnels import PREVIEW_DOMAIN, TOKEN, build_funnel, request_clone
 from tests.in_process import Workshop
 from tests.invariants import assert_sound
+from tests.listing import everything
 from tests.old_cloner import OldCloner
+from tests.scene import of_clone
 
 Document = dict[str, Any]
 
@@ -86,17 +88,9 @@ def funnel_of(store: Store, clone_id: Any) -> Document:
 
 def parts(store: Store, clone_id: Any) -> dict[str, Document]:
     """Every document of a clone but its funnel, by its place."""
-    where = {
-        "funnel.step": {"funnel_id": clone_id},
-        "funnel.step.components": {"funnel_id": clone_id},
-        "sites_images": {"ref_id": clone_id},
-        "forms": {"clone.funnel_id": clone_id},
-    }
-    return {f"{name}/{found['_id']}": found for name, query in where.items() for found in store.db[name].find(query)}
-
-
-def everything(store: Store) -> dict[str, list[Document]]:
-    return {name: list(store.db[name].find().sort("_id", 1)) for name in sorted(store.db.list_collection_names())}
+    names = ("funnel.step", "funnel.step.components", "sites_images", "forms")
+    found = {name: store.db[name].find(of_clone(name, clone_id)) for name in names}
+    return {f"{name}/{document['_id']}": document for name, documents in found.items() for document in documents}
 
 
 def events(store: Store) -> list[tuple[str, Any]]:
@@ -275,23 +269,20 @@ def test_b18_errors_that_hold_stay_without_doubles_and_those_that_hold_no_more_g
 
 def spent(workshop: Workshop) -> None:
     """Its last attempt failed: a page is done, one was tried."""
-    context = workshop.context(workshop.plan())
-    clone_step(context.plan.steps[0], context)
+    context = one_page_done(workshop)
     workshop.store.steps.update_one({"_id": context.plan.steps[1].step_id}, {"$set": {"clone.attempts": 3}})
     workshop.store.funnels.update_one({"_id": context.plan.claim.funnel_id}, {"$set": {"clone.attempts": 3}})
     park(workshop.store, context.plan.claim, "a reason")
 
 
 def cancelled_at_work(workshop: Workshop) -> None:
-    context = workshop.context(workshop.plan())
-    clone_step(context.plan.steps[0], context)
+    context = one_page_done(workshop)
     cancel(workshop.store, str(context.plan.claim.funnel_id), workshop.settings.scan, workshop.settings.steps)
 
 
 def without_original(workshop: Workshop) -> None:
     """Its original was gone for a time, and is back."""
-    context = workshop.context(workshop.plan())
-    clone_step(context.plan.steps[0], context)
+    context = one_page_done(workshop)
     end_source_gone(workshop.store, context.plan.claim)
 
 
@@ -464,20 +455,8 @@ def test_of_two_retries_at_the_same_moment_one_asks(
     assert store.steps.count_documents({"funnel_id": clone_id, "clone.guarded": True}) == 2, "the other's force is none"
 
 
-def asked(workshop: Workshop) -> None:
-    """Nobody has looked at it yet."""
-
-
-def waiting(workshop: Workshop) -> None:
-    ends.wait(workshop.store, workshop.plan().claim, 60, "a reason", counts=True)
-
-
 def cloning(workshop: Workshop) -> None:
     workshop.claim()
-
-
-def completed(workshop: Workshop) -> None:
-    workshop.clone()
 
 
 @pytest.mark.parametrize(
