@@ -1,6 +1,5 @@
 """S3 copies in a pool of actors: a destination always goes to the same one, which copies it once (ADR 5)."""
 
-import asyncio
 import random
 from collections.abc import Sequence
 from time import monotonic, sleep
@@ -11,6 +10,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from engine import telemetry
 from engine.cluster.copy_measures import CopyMeasures
+from engine.cluster.copy_wait import all_done
 from engine.cluster.meter import ToMeter
 from engine.cluster.metrics import DATABASE
 from engine.cluster.tally import CopyCounts
@@ -61,18 +61,14 @@ class CopyActor:
         """As ``engine.flow.copier.Copier`` says."""
         self._calls += 1
         ends_at = monotonic() + deadline_s
-        copies = [asyncio.wrap_future(self._joining.submit(order, ends_at)) for order in orders]
-        if not copies:
-            return []
+        copies = [self._joining.submit(order, ends_at) for order in orders]
         self._measures.begin()
         self._measures.time(copies)
-        # `wait`, not `gather`: a batch that is cancelled must not cancel copies that others joined.
-        done, pending = await asyncio.wait(copies, timeout=deadline_s, return_when=asyncio.FIRST_EXCEPTION)
-        for copy in pending:
-            # Told to whoever orders it next: not an error that nobody saw.
-            copy.add_done_callback(lambda late: late.cancelled() or late.exception())
-        for failed in [copy for copy in done if copy.exception()]:
-            failed.result()
+        await all_done(copies, deadline_s)
+        # The one that raised may come after one that is still under way.
+        for copy in copies:
+            if copy.done():
+                copy.result()
         return [
             copy.result() if copy.done() else CopyOutcome(order.key, 0, LATE, transient=True)
             for order, copy in zip(orders, copies, strict=True)
