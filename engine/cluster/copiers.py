@@ -74,6 +74,13 @@ class CopyActor:
             for order, copy in zip(orders, copies, strict=True)
         ]
 
+    async def begin(self, orders: Sequence[CopyOrder], deadline_s: float) -> None:
+        """Copy these when there is room that no page waits for; pages that order them later join what was begun."""
+        self._calls += 1
+        ends_at = monotonic() + deadline_s
+        self._measures.begin()
+        self._measures.time([self._joining.begin(order, ends_at) for order in orders])
+
     async def forget(self, scope: str) -> None:
         """Free the memory of a scope, which has ended: what of it waits is not copied. Safe to repeat."""
         self._joining.forget(scope)
@@ -116,11 +123,14 @@ class ActorPoolCopier:
         late = {place: CopyOutcome(order.key, 0, "its copy actor is gone", transient=True) for place, order in left}
         return [outcomes[place] if place in outcomes else late[place] for place in range(len(orders))]
 
+    def begin(self, orders: Sequence[CopyOrder], deadline_s: float) -> None:
+        """Have these copied when there is room, and do not wait; what is lost with an actor, pages order anew."""
+        for actor, share in self._shares(list(enumerate(orders))).items():
+            self._actors[actor].begin.remote([order for _, order in share], deadline_s)
+
     def _send(self, placed: Sequence[Placed], ends_at: float, outcomes: dict[int, CopyOutcome]) -> list[Placed]:
         """One round; returns what was lost with an actor."""
-        shares: dict[int, list[Placed]] = {}
-        for place, order in placed:
-            shares.setdefault(actor_of(order.bucket, order.key, len(self._actors)), []).append((place, order))
+        shares = self._shares(placed)
         left_s = ends_at - monotonic()
         # All calls before the first wait: the actors work side by side.
         calls = [
@@ -135,6 +145,13 @@ class ActorPoolCopier:
             else:
                 outcomes.update(zip((place for place, _ in share), answers, strict=True))
         return lost
+
+    def _shares(self, placed: Sequence[Placed]) -> dict[int, list[Placed]]:
+        """By the actor that they go to."""
+        shares: dict[int, list[Placed]] = {}
+        for place, order in placed:
+            shares.setdefault(actor_of(order.bucket, order.key, len(self._actors)), []).append((place, order))
+        return shares
 
     @staticmethod
     def _answers(call: Any, share: Sequence[Placed], ends_at: float) -> list[CopyOutcome] | None:
