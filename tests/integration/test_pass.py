@@ -233,10 +233,12 @@ def test_d9_all_images_of_a_clone_are_begun_before_its_first_page_is_done_and_no
     door.is_open.clear()
     with ThreadPoolExecutor(1) as elsewhere:
         running = elsewhere.submit(drain, behind(door, replace(settings, steps=replace(settings.steps, concurrency=1))))
-        wait_for(lambda: door.under_way == 9 or running.done())
-        done = store.steps.count_documents({"funnel_id": clone_id, "pending": False})
-        recorded = store.images.count_documents({"ref_id": clone_id, "uploaded": False})
-        door.is_open.set()
+        try:
+            wait_for(lambda: door.under_way == 9)
+            done = store.steps.count_documents({"funnel_id": clone_id, "pending": False})
+            recorded = store.images.count_documents({"ref_id": clone_id, "uploaded": False})
+        finally:
+            door.is_open.set()
         assert (running.result().figures["completed"], done, recorded) == (1, 0, 9)
     assert_sound(database, s3, clone_id, None)
     assert len(door.puts()) == len({seen.target for seen in door.puts()}) == 9
