@@ -38,12 +38,14 @@ Around it:
   - verify      ``upkeep/verify``     a clone proved against its original; ``upkeep/invariants`` says what sound is
   - cancel      ``upkeep/cancel``     a clone ends whoever works on it; ``edges/mongo/cancels`` takes their fence away
   - retry       ``upkeep/retry``      an ended clone goes on where it stands; ``edges/mongo/retries`` compares first
+  - undo        ``upkeep/undo``       what a clone made goes, by its own records; ``edges/mongo/undo`` is the fence,
+                                      ``edges/mongo/undo_parts`` says what is its own, ``undo_edits`` what was edited
   - repair      ``upkeep/repair``     a clone of the old system mended; ``edges/mongo/repair`` compares and sets
   - ingest      ``upkeep/ingest``     a folder of HTML pages becomes a funnel; ``edges/mongo/ingest`` writes it
 - ``settings/``      every setting, by what it is of: servers, work, gateway, how it is run
 - ``configuration``  Hydra's files, overrides and environment -> ``settings``; ``wiring`` makes live clients of them
 - ``telemetry``      every event that is logged, by name
-- ``crash_points``   a name behind every effect of a pass, for the fault kit to strike at; off unless asked for
+- ``crash_points``   a name behind every effect of a pass or an undo, for the fault kit to strike at; usually off
 - ``cli/``           the command ``funnel-clone``
 
 Imports go one way: cli > configuration > gateway > upkeep > cluster, local > wiring > flow > edges > telemetry >

@@ -1,4 +1,4 @@
-"""Named points behind every effect of a pass, where the fault kit ends or halts the process. Off: an empty call.
+"""Named points behind every effect of a pass or an undo, where the fault kit ends or halts the process. Off: nothing.
 
 What happens at a point is not the engine's business: the environment variable names a module of the kit, whose
 ``reached`` is called instead. It is looked up once, when this module is first imported (ADR 9).
@@ -52,6 +52,21 @@ Point = Literal[
 """``*.writing`` lies within a transaction, behind its last write and before its commit; the others lie behind."""
 
 POINTS: tuple[Point, ...] = get_args(Point)
+
+UndoPoint = Literal[
+    "undo.beginning",
+    "undo.begun",
+    "undo.held",
+    "undo.buried",
+    "objects.deleted",
+    "undo.removing",
+    "undo.removed",
+    "undo.ending",
+    "undo.ended",
+]
+"""Of an undo, which is a command's or a gateway's and no pass's; ``*ing`` lies within a transaction."""
+
+UNDO_POINTS: tuple[UndoPoint, ...] = get_args(UndoPoint)
 
 
 def _pass_by(_point: Point, _of: Any = None, /) -> None:

@@ -83,6 +83,12 @@ class Event(StrEnum):
     """Parked, because somebody said so."""
     FUNNEL_ASKED_AGAIN = "funnel asked again"
     """An ended clone is to be tried again, from where it stands."""
+    UNDO_BEGUN = "undo begun"
+    """Nobody else may work on the clone any more; what it made is being removed."""
+    UNDO_BROKEN_OFF = "undo broken off"
+    """A gateway's: a server is away, or another undo has taken over; the next undo goes on with what is left."""
+    FUNNEL_UNDONE = "funnel undone"
+    """What the clone made is removed."""
     SCHEDULE_STARTED = "schedule started"
     """Ticks are waited for; this and the events below are what ``schedule`` and ``up`` print."""
     TICK_SUBMITTED = "tick submitted"
@@ -125,6 +131,7 @@ _LEVELS: Mapping[Event, int] = {
     **dict.fromkeys((Event.STALE_REQUEUED, Event.STEP_REQUEUED, Event.INDEX_MISSING), logging.WARNING),
     **dict.fromkeys((Event.TASK_FAILED, Event.TASK_ERROR), logging.WARNING),
     **dict.fromkeys((Event.SOURCE_DELETED, Event.COPIES_SLOWED, Event.STREAM_BROKEN), logging.WARNING),
+    Event.UNDO_BROKEN_OFF: logging.WARNING,
 }
 """What is told above or below INFO."""
 

@@ -20,7 +20,7 @@ from engine import __version__
 
 CONSOLE = Path(__file__).parents[1] / "engine" / "gateway" / "console"
 TOKEN = "operator-token-of-the-tests"
-STATES = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted")
+STATES = ("waiting", "cloning", "completed", "failed", "cancelled", "source_deleted", "undoing")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",

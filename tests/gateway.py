@@ -35,14 +35,15 @@ def gateway_settings(**changed: Any) -> GatewaySettings:
     return GatewaySettings(**{"jwt_secret": SECRET, "operator_token": OPERATOR, "port": 0, **changed})
 
 
-def needs(settings: Settings, submit: Submit = no_ray, **changed: Any) -> Needs:
+def needs(settings: Settings, submit: Submit = no_ray, *, without_s3: bool = False, **changed: Any) -> Needs:
     return Needs(
         gateway=gateway_settings(**changed),
         mongo=settings.mongo,
-        s3=settings.s3,
+        s3=None if without_s3 else settings.s3,
         ray=settings.ray,
         scan=settings.scan,
         steps=settings.steps,
+        copy=settings.copy,
         submit=submit,
     )
 

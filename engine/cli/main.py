@@ -22,6 +22,7 @@ from engine.cli.schedule import schedule
 from engine.cli.serve import serve
 from engine.cli.status import status
 from engine.cli.submit import submit
+from engine.cli.undo import undo
 from engine.cli.up import up
 from engine.cli.verify import verify
 from engine.core.errors import CloneError, ConfigError, ServiceUnreachable, TransientError
@@ -49,7 +50,7 @@ def cli() -> None:
 
 for command in (
     *(cancel, demo, down, import_funnel, init, plan, repair),
-    *(request, retry, run_pass, schedule, serve, status, submit, up, verify),
+    *(request, retry, run_pass, schedule, serve, status, submit, undo, up, verify),
 ):
     cli.add_command(command)
 

@@ -41,6 +41,7 @@ def serve(overrides: tuple[str, ...], *, as_json: bool, cfg: bool) -> int:
         ray=configuration.ray(),
         scan=configuration.scan(),
         steps=configuration.steps(),
+        copy=configuration.copies(),
         submit=_submit(configuration, overrides) if gateway.hooks else _no_hooks,
     )
 

@@ -11,6 +11,7 @@ from engine.configuration.overrides import for_hydra
 from engine.configuration.schema import SECTIONS, secret_keys
 from engine.core.errors import ConfigError
 from engine.settings import (
+    CopySettings,
     GatewaySettings,
     LocalSettings,
     LogSettings,
@@ -90,6 +91,10 @@ class Configuration:
     def steps(self) -> StepSettings:
         """The work on steps alone."""
         return self._section("steps", StepSettings)
+
+    def copies(self) -> CopySettings:
+        """The copying of objects alone."""
+        return self._section("copy", CopySettings)
 
     def masked_yaml(self) -> str:
         """All values as YAML, for people to read: a secret reads ``***`` where it is set, ``null`` where it is not."""

@@ -6,6 +6,9 @@ from hashlib import blake2b
 
 _DELETE = "\x7f"
 _FIRST_PRINTABLE = " "
+_LAST_CONTROL = "\x9f"
+_SURROGATES = ("\ud800", "\udfff")
+_NO_CHARACTERS = "\ufffe\uffff"
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
@@ -34,6 +37,17 @@ def is_plain_key(key: str) -> bool:
     segments = key.split("/")
     return not any(segment in ("", ".", "..") for segment in segments) and not any(
         character < _FIRST_PRINTABLE or character == _DELETE for character in key
+    )
+
+
+def is_plain_text(key: str) -> bool:
+    """Whether XML can hold ``key`` as it is: no control characters, and no code points that are no characters."""
+    return all(
+        character >= _FIRST_PRINTABLE
+        and not _DELETE <= character <= _LAST_CONTROL
+        and not _SURROGATES[0] <= character <= _SURROGATES[1]
+        and character not in _NO_CHARACTERS
+        for character in key
     )
 
 

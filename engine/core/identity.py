@@ -46,6 +46,16 @@ def document_id(funnel_id: DocId, kind: str, source: DocId) -> str:
     return time + digits[:16]
 
 
+def may_be_derived(funnel_id: DocId, doc_id: DocId) -> bool:
+    """Whether ``doc_id`` can be a ``document_id`` of this clone: it begins as the clone's own ObjectId does.
+
+    A copy that somebody made of such a document begins with the time at which they made it. Where the clone has no
+    ObjectId nothing can be told, and it may.
+    """
+    funnel = str(funnel_id)
+    return not _OBJECT_ID.fullmatch(funnel) or str(doc_id)[:8] == funnel[:8].lower()
+
+
 def text_of(doc_id: DocId) -> str:
     """The text of an id as pages hold it: hex, decimal, a UUID in its usual form."""
     if isinstance(doc_id, float) and doc_id.is_integer():

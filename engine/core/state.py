@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 from engine.core.model import DocId
 
 Ended = Literal["completed", "failed", "cancelled", "source_deleted"]
-State = Literal["asked", "waiting", "cloning", "completed", "failed", "cancelled", "source_deleted"]
+State = Literal["asked", "waiting", "cloning", "completed", "failed", "cancelled", "source_deleted", "undoing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,27 @@ ENDED: tuple[Ended, ...] = ("completed", "failed", "cancelled", "source_deleted"
 
 
 def state_of(funnel: Mapping[str, Any]) -> State:
-    """The contract's table; an ended clone of the old system, which names no state, is told by its flags alone."""
-    if funnel.get("in_progress") is True:
-        return "cloning"
+    """The contract's table; an ended clone of the old system, which names no state, is told by its flags alone.
+
+    One that is being undone is told by its name, whatever flags somebody sets: nobody may work on it any more.
+    """
     clone = funnel.get("clone")
     state = clone.get("state") if isinstance(clone, Mapping) else None
+    if state == "undoing":
+        return "undoing"
+    if funnel.get("in_progress") is True:
+        return "cloning"
     if funnel.get("pending") is True:
         return "waiting" if state == "waiting" else "asked"
     if state in ENDED:
         return cast("Ended", state)
     return "source_deleted" if funnel.get("original_funnel_deleted") is True else "completed"
+
+
+def being_undone(funnel_id: DocId) -> WrongState:
+    """Nothing else can be done to it."""
+    reason = f"clone {funnel_id} is being undone: `undo` alone goes on with it"
+    return WrongState(funnel_id, "undoing", reason)
 
 
 def in_other_hands(funnel: Mapping[str, Any]) -> bool:

@@ -14,6 +14,9 @@ Stage = dict[str, Any]
 # `in_progress` false, null or missing, as an index can look it up; `$ne: true` would read the whole range.
 NOT_IN_PROGRESS: Stage = {"$in": [False, None]}
 
+# Whoever undoes a clone is alone with it.
+NOT_UNDOING: Stage = {"$ne": "undoing"}
+
 # What names no original is no clone, whatever its flags say: it is never touched.
 A_CLONE: Stage = {"original_funnel_id": {"$exists": True, "$ne": None}}
 
@@ -40,8 +43,8 @@ def asked_for() -> Stage:
 
 
 def waiting() -> Stage:
-    """Filter: asked for, and in nobody's hands."""
-    return {"pending": True, "in_progress": NOT_IN_PROGRESS, **A_CLONE}
+    """Filter: asked for, and in nobody's hands; a flag that somebody sets on what is being undone asks for nothing."""
+    return {"pending": True, "in_progress": NOT_IN_PROGRESS, "clone.state": NOT_UNDOING, **A_CLONE}
 
 
 def account_after(account_id: DocId) -> Stage:

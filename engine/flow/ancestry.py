@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.core.model import Claim, Rejected, Waits
+from engine.core.state import state_of
 from engine.edges.mongo import structure
 from engine.edges.mongo.client import Store
 from engine.settings import CrossAccount
@@ -23,6 +24,8 @@ def obstacle(store: Store, claim: Claim, original: dict[str, Any]) -> Waits | Re
         return Rejected(f"funnel {claim.funnel_id} is its own original")
     clone = original.get("clone")
     state = clone.get("state") if isinstance(clone, dict) else None
+    if state_of(original) == "undoing":
+        return Rejected(f"original {claim.original_id} is itself a clone that is being undone")
     if not _unfinished(original):
         return (
             Rejected(f"original {claim.original_id} is itself a clone that {_ENDS[state]}")

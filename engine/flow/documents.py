@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.core.model import Claim, DocId, ImageWork
+from engine.edges.mongo.codec import fingerprint_of
 
 Document = dict[str, Any]
 
@@ -92,11 +93,11 @@ def new_image(
 
 
 def new_form(original: Mapping[str, Any], claim: Claim, form_id: DocId, secret_id: str) -> Document:
-    """A form's copy (B15): everything but its ids and account."""
-    return {
+    """A form's copy (B15): everything but its ids and account; its proof tells an edit, as a page's does."""
+    made = {
         **{name: value for name, value in original.items() if name != "clone"},
         "_id": form_id,
         "form_secret_id": secret_id,
         "account_id": claim.account_id,
-        "clone": mark(claim, original["_id"]),
     }
+    return {**made, "clone": {**mark(claim, original["_id"]), "proof": fingerprint_of(made)}}

@@ -27,10 +27,13 @@ from engine.gateway.needs import Needs
 from engine.gateway.problems import SCHEMA, Problem, documented, tell_all
 from engine.gateway.sockets import Server
 from engine.gateway.trigger import trigger_routes
+from engine.gateway.undoing import Undoing
 from engine.settings import GatewaySettings
 
 SOCKETS = "/socket.io"
-DESCRIPTION = "Clones of funnels: asked for, watched, cancelled, retried. Errors are problem documents (RFC 9457)."
+DESCRIPTION = (
+    "Clones of funnels: asked for, watched, cancelled, retried, undone. Errors are problem documents (RFC 9457)."
+)
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="operator", description="gateway.operator_token")
 
@@ -44,6 +47,7 @@ class Calls:
     checks: Checks
     meters: Meters
     counts: Counts
+    undoing: Undoing
 
 
 def http(calls: Calls) -> FastAPI:
@@ -64,10 +68,10 @@ def http(calls: Calls) -> FastAPI:
     for routes in (
         clone_routes(calls.store, counts),
         asking_routes(calls.store, needs.scan.cross_account),
-        action_routes(calls.store, needs.scan, needs.steps),
+        action_routes(calls.store, needs.scan, needs.steps, calls.undoing),
         trigger_routes(calls.store, settings, needs.submit),
         metrics_routes(calls.meters, counts),
-        _session_routes(settings, app),
+        _session_routes(settings, app, undo=calls.undoing.offered),
     ):
         app.include_router(routes, dependencies=operators)
     add_console(app)
@@ -96,13 +100,13 @@ def _operators_alone(settings: GatewaySettings) -> Callable[..., Awaitable[None]
     return check
 
 
-def _session_routes(settings: GatewaySettings, app: FastAPI) -> APIRouter:
+def _session_routes(settings: GatewaySettings, app: FastAPI, *, undo: bool) -> APIRouter:
     routes = APIRouter(tags=["session"])
 
     @routes.get("/api/session", responses=documented(401))
     def session() -> Session:
         """Whether the token is the right one, and what this gateway offers."""
-        return Session(hooks=settings.hooks, undo=False, version=__version__)
+        return Session(hooks=settings.hooks, undo=undo, version=__version__)
 
     @routes.get("/openapi.json", include_in_schema=False)
     def document() -> dict[str, Any]:

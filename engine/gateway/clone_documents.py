@@ -130,6 +130,12 @@ class Force(BaseModel):
     force: StrictBool = False
 
 
+class HowToUndo(Force):
+    """And whether the funnel itself is to stay, as a cancelled clone."""
+
+    keep_funnel: StrictBool = False
+
+
 class Done(BaseModel):
     """What a call came to; more fields say more."""
 

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 
 from engine.gateway.trigger import Submit
-from engine.settings import GatewaySettings, MongoSettings, RaySettings, S3Settings, ScanSettings, StepSettings
+from engine.settings import (
+    CopySettings,
+    GatewaySettings,
+    MongoSettings,
+    RaySettings,
+    S3Settings,
+    ScanSettings,
+    StepSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +21,9 @@ class Needs:
     gateway: GatewaySettings
     mongo: MongoSettings
     s3: S3Settings | None
-    """None: not configured; then its health is not told."""
+    """None: not configured; then its health is not told, and nothing is undone."""
     ray: RaySettings
     scan: ScanSettings
     steps: StepSettings
+    copy: CopySettings
     submit: Submit

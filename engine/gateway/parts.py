@@ -23,6 +23,7 @@ from engine.gateway.needs import Needs
 from engine.gateway.presence import Presence
 from engine.gateway.sockets import Doors, server
 from engine.gateway.tail import Tail
+from engine.gateway.undoing import Undoing
 from engine.settings import S3Settings
 from engine.telemetry import Event, events
 
@@ -46,7 +47,8 @@ class Gateway:
         self.tail = Tail(store, self._hear, asyncio.get_running_loop())
         self._checks = Checks(self._checks_of(needs))
         self._counts = Counts(store)
-        calls = Calls(store, needs, self._checks, self.meters, self._counts)
+        self._undoing = Undoing(store, needs)
+        calls = Calls(store, needs, self._checks, self.meters, self._counts, self._undoing)
         self.app = whole(self.meters.counted(http(calls)), self._sio)
         self.meters.gauge("clients", "Clients connected, users and operators", lambda: len(self.audience))
         self.meters.gauge("operators", "Operators connected", lambda: self.audience.operators)
@@ -72,6 +74,7 @@ class Gateway:
                 await self.doors.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._checks.close()
+            self._undoing.close()
 
     def _hear(self, change: Change) -> None:
         if isinstance(change, Notification):

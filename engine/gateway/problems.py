@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from engine.core.errors import CloneError, ServiceUnreachable, TransientError
+from engine.core.errors import CloneError, ObjectStoreUnavailable, ServiceUnreachable, TransientError
 from engine.telemetry import Event, events
 
 MEDIA_TYPE = "application/problem+json"
@@ -87,10 +87,11 @@ async def _of_validation(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _of_engine(request: Request, error: Exception) -> JSONResponse:
-    """MongoDB away is for a moment; what is wrong else is our own, and its words may tell of the servers."""
+    """A server away is for a moment; what is wrong else is our own, and its words may tell of the servers."""
     if isinstance(error, TransientError | ServiceUnreachable):
         again = {"Retry-After": str(RETRY_AFTER_S)}
-        return told(request, Problem(503, "MongoDB cannot be reached now, or is too slow", headers=again))
+        server = "S3" if isinstance(error, ObjectStoreUnavailable) else "MongoDB"
+        return told(request, Problem(503, f"{server} cannot be reached now, or is too slow", headers=again))
     return await _unforeseen(request, error)
 
 

@@ -35,6 +35,8 @@ class S3Settings:
     addressing_style: Literal["path", "virtual"] = "path"
     acl: str | None = None
     """A canned ACL for new objects (CopyObject carries none over); None leaves the bucket's default."""
+    min_storage_days: float = 0
+    """For how long the store bills an object, even if it is deleted sooner; 0: no longer than it is there."""
 
     def __post_init__(self) -> None:
         present("s3.bucket", self.bucket, "S3_BUCKET")
@@ -47,6 +49,7 @@ class S3Settings:
             raise ConfigError("s3.endpoint_url", "must hold no credentials; they have keys of their own")
         if self.addressing_style not in ("path", "virtual"):
             raise ConfigError("s3.addressing_style", "must be path or virtual")
+        at_least("s3.min_storage_days", self.min_storage_days, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,27 @@ def test_a_clone_is_cancelled_and_taken_up_again(page: ConsolePage, samples: lis
     page.shows("Stopped", "Completed")
 
 
+def test_a_clone_is_undone_after_a_question_and_by_force_where_it_was_edited(
+    page: ConsolePage, samples: list[Sample], workshop: Workshop, database: Any
+) -> None:
+    ask_for(page, samples[0], "Mistaken")
+    workshop.clone()
+    page.shows("Mistaken", "Completed")
+    clone = database["funnels"].find_one({"name": "Mistaken"})
+    database["funnel.step"].update_one({"funnel_id": clone["_id"]}, {"$set": {"raw_html": "edited"}})
+    page.one(".rows .name").click()
+    page.button("Undo").click()
+    page.reads("Removes all that the clone made, and nothing else", "This cannot be taken back.")
+    page.button("Undo clone", "dialog").click()
+    page.reads("edited since; nothing was removed", "edited since it was cloned: html")
+    page.button("Undo all the same", "dialog").click()
+    page.reads("Mistaken is undone: what it made is removed.", "No clones yet")
+    assert database["funnel.step"].count_documents({"funnel_id": clone["_id"]}) == 0
+    # The refusal, and the page of the clone that is gone: both are logged by the browser itself.
+    path = f"/api/clones/{clone['_id']}"
+    assert [message for message in page.complaints() if path not in message] == []
+
+
 def test_b22_a_pass_that_runs_already_is_told_in_the_dialog(page: ConsolePage, workshop: Workshop) -> None:
     page.button("Run a pass").click()
     page.button("Run a pass", "dialog").click()

@@ -278,6 +278,24 @@ def test_an_undone_clone_is_gone_from_the_list(page: ConsolePage, gateway: FakeG
     assert gateway.calls == [("POST", f"clones/{a_clone(1)['funnel_id']}/undo", {"force": False})]
 
 
+def test_a_clone_that_is_being_undone_says_so_and_another_yes_goes_on_with_it(
+    page: ConsolePage, gateway: FakeGateway
+) -> None:
+    clone = a_clone(1, "undoing")
+    fill(gateway, clone)
+    path = f"clones/{clone['funnel_id']}/undo"
+    gateway.answers[path] = [(200, {"funnel_id": clone["funnel_id"], "state": "undoing"})]
+    page.open(token=TOKEN)
+    page.shows("Funnel 1", "Being undone")
+    page.one(".rows .name").click()
+    page.reads("What it made is being removed. Nobody else can work on it.")
+    page.button("Undo").click()
+    page.reads("Go on to undo Funnel 1?", "Somebody began to undo this clone.")
+    page.button("Undo clone", "dialog").click()
+    page.reads("Funnel 1 is being undone: what it made is being removed.")
+    page.shows("Funnel 1", "Being undone")
+
+
 def test_a_refusal_that_nothing_helps_stays_in_the_dialog(page: ConsolePage, gateway: FakeGateway) -> None:
     gateway.answers["trigger/funnels/funnelClone"] = [(409, {"detail": "a pass runs already"})]
     page.open(token=TOKEN)

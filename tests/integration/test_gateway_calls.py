@@ -16,11 +16,13 @@ from bson import Int64, ObjectId
 from engine.core.errors import ConfigError, ServiceUnreachable
 from engine.edges.mongo import leases
 from engine.edges.mongo.client import Store
+from engine.gateway import undoing
 from engine.gateway.limits import MOST_BODY_BYTES
-from engine.settings import Settings
+from engine.settings import CopySettings, Settings
 from tests.funnels import build_funnel, request_clone
 from tests.gateway import CALL_S, OPERATOR, Running, gateway_here
 from tests.in_process import Workshop
+from tests.processes import wait_for
 
 TRIGGER = "/api/trigger/funnels/funnelClone"
 CALLS = [
@@ -29,6 +31,7 @@ CALLS = [
     ("POST", "/api/funnels/x/clone"),
     ("POST", "/api/clones/x/cancel"),
     ("POST", "/api/clones/x/retry"),
+    ("POST", "/api/clones/x/undo"),
     ("POST", TRIGGER),
     ("GET", "/api/session"),
     ("GET", "/metrics"),
@@ -118,12 +121,76 @@ def test_a_page_that_was_edited_is_overwritten_by_force_alone(
     assert gateway.call("POST", f"/api/clones/{clone_id}/retry", json={"force": True}).status_code == 200
 
 
+def test_a_clone_is_undone_through_a_call_and_refused_while_it_has_not_ended_or_was_edited(
+    gateway: Running, store: Store, settings: Settings, database: Any, s3: Any, bucket: str
+) -> None:
+    original = build_funnel(database, s3, bucket, **SMALL)
+    clone_id = request_clone(database, original)
+    path = f"/api/clones/{clone_id}/undo"
+    assert gateway.call("GET", "/api/session").json()["undo"] is True
+    assert "cancel it first" in problem(gateway.call("POST", path), 409)["detail"]
+    Workshop(store, settings).clone()
+    database["funnel.step"].update_many({"funnel_id": clone_id}, {"$set": {"raw_html": "edited"}})
+    told = problem(gateway.call("POST", path, json={"force": False}), 409)
+    assert (told["force_helps"], [part["kind"] for part in told["edited"]]) == (True, ["page", "page"])
+    done = gateway.call("POST", path, json={"force": True}).json()
+    counts = {name: done[name] for name in ("state", "was", "steps", "images", "objects", "forms", "funnel_kept")}
+    assert counts == {
+        "state": "undone",
+        "was": "completed",
+        "steps": 2,
+        "images": 2,
+        "objects": 2,
+        "forms": 1,
+        "funnel_kept": False,
+    }
+    for method, gone in (("POST", path), ("GET", f"/api/clones/{clone_id}")):
+        assert str(clone_id) in problem(gateway.call(method, gone), 404)["detail"]
+    assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 2
+
+
+def test_an_undo_that_takes_longer_than_a_call_is_told_as_such_and_goes_on(
+    settings: Settings, store: Store, database: Any, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "ANSWER_S", 0.05)
+    original = build_funnel(database, s3, bucket, **SMALL)
+    clone_id = request_clone(database, original)
+    plan = Workshop(store, settings).plan()
+    path, far = f"/api/clones/{clone_id}/undo", replace(settings, copy=CopySettings(deadline_seconds=3600))
+    with gateway_here(far) as gateway:
+        gateway.call("POST", f"/api/clones/{clone_id}/cancel")
+        for _ in range(2):  # asked for again, it is the same undo
+            begun = gateway.call("POST", path).json()
+            assert (begun["state"], begun["images"], begun["resumed"]) == ("undoing", 2, False)
+        (listed,) = gateway.call("GET", "/api/clones", params={"state": "undoing"}).json()["clones"]
+        assert listed["funnel_id"] == str(clone_id)
+        for other in ("retry", "cancel"):
+            told = problem(gateway.call("POST", f"/api/clones/{clone_id}/{other}"), 409)
+            assert "being undone" in told["detail"]
+        assert database["sites_images"].count_documents({"ref_id": clone_id}) == 2, "copies may still arrive"
+    # The gateway has ended in the middle of its wait: another one goes on.
+    assert plan.claim.funnel_id == clone_id
+    database["funnels"].update_one({"_id": clone_id}, {"$unset": {"clone.undo.copies_until": 1}})
+    with gateway_here(settings) as gateway:
+        gateway.call("POST", path)
+        wait_for(lambda: database["funnels"].count_documents({"_id": clone_id}) == 0)
+    assert database["sites_images"].count_documents({"ref_id": clone_id}) == 0
+
+
+def test_a_gateway_without_an_object_store_offers_no_undo(settings: Settings, store: Store) -> None:
+    clone_id = store.funnels.insert_one(clone_document(pending=False)).inserted_id
+    with gateway_here(settings, without_s3=True) as gateway:
+        assert gateway.call("GET", "/api/session").json()["undo"] is False
+        assert "s3.bucket" in problem(gateway.call("POST", f"/api/clones/{clone_id}/undo"), 409)["detail"]
+
+
 def test_unknown_ids_are_404_and_say_which(gateway: Running, store: Store) -> None:
     funnel = store.funnels.insert_one({"name": "no clone", "account_id": "a"}).inserted_id
     for method, path in (
         ("GET", "/api/clones/{}"),
         ("POST", "/api/clones/{}/cancel"),
         ("POST", "/api/clones/{}/retry"),
+        ("POST", "/api/clones/{}/undo"),
     ):
         for unknown in (ObjectId(), "nothing", "7", funnel):
             assert str(unknown) in problem(gateway.call(method, path.format(unknown)), 404)["detail"]
@@ -219,7 +286,7 @@ def test_clones_are_found_by_state_account_name_and_id(gateway: Running, store: 
         "cloning": clone_document(in_progress=True, clone={"state": "cloning", "run": 1}),
         **{
             state: clone_document(**ended, clone={"state": state, "run": 1})
-            for state in ("completed", "failed", "cancelled", "source_deleted")
+            for state in ("completed", "failed", "cancelled", "source_deleted", "undoing")
         },
     }
     again = clone_document(clone={"state": "failed", "run": 1})

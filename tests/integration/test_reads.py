@@ -18,7 +18,7 @@ from engine.settings import Settings
 from tests.command_count import Commands
 
 INDEX: dict[ListedState, str] = {"waiting": "clone_asked", "cloning": "clone_held"}
-INDEX.update(dict.fromkeys(ENDED, "clone_ended"))
+INDEX.update(dict.fromkeys((*ENDED, "undoing"), "clone_ended"))
 _ASKED = ("aggregate", "find", "pipeline", "cursor", "filter", "sort", "projection", "limit", "batchSize")
 
 
@@ -81,7 +81,8 @@ def crowd(store: Store) -> None:
     originals = [{"name": f"Original {n}", "account_id": n % 7} for n in range(1_000)]
     ended = [clone_in(ENDED[n % 4], n) for n in range(800)]
     begun = [clone_in("waiting" if n % 2 else "cloning", n) for n in range(20)]
-    store.funnels.insert_many([*begun, *originals, *ended])
+    undone = [clone_in("undoing", n) for n in range(5)]
+    store.funnels.insert_many([*begun, *undone, *originals, *ended])
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -98,7 +99,7 @@ def test_a_page_of_clones_in_one_state_comes_from_that_states_index(
 
 def test_ended_clones_are_counted_and_not_read(plans: Plans, crowd: None) -> None:
     counts = reads.count_by_state(plans.store)
-    assert counts == dict({"asked": 10, "waiting": 0, "cloning": 10}, **dict.fromkeys(ENDED, 200))
+    assert counts == dict({"asked": 10, "waiting": 0, "cloning": 10, "undoing": 5}, **dict.fromkeys(ENDED, 200))
     for plan in plans.taken():
         (index,) = set(values(plan, "indexName"))
         examined = max(values(plan, "totalDocsExamined"))
@@ -114,6 +115,7 @@ def test_what_is_counted_is_what_is_listed(store: Store) -> None:
         {**ended, "pending": True, "_id": "asked again"},
         {**ended, "in_progress": True, "_id": "taken up by the old system"},
         {**ended, "clone": {"state": "failed"}},
+        {**clone_in("undoing", 1), "pending": True},
     ]
     store.funnels.insert_many([ended, *odd])
     counts = reads.count_by_state(store)

@@ -1,4 +1,4 @@
-"""Real templates, imported and cloned: sound by the oracle, and in a browser the same to the pixel."""
+"""Real templates, imported and cloned: sound by the oracle, in a browser the same to the pixel; and undone."""
 
 import os
 import re
@@ -15,10 +15,12 @@ from engine.edges.mongo.client import Store
 from engine.edges.s3 import Objects
 from engine.settings import Settings
 from engine.upkeep.ingest import Folder, ImportTarget, Owner, import_folder
+from engine.upkeep.undo import Begun, asked, begin, remove
 from tests.browser import background_urls, chromium, pictures_of, screenshot, shown
 from tests.funnels import request_clone
 from tests.in_process import Workshop
 from tests.invariants import assert_sound
+from tests.listing import listing
 from tests.templates import TEMPLATES, template
 
 
@@ -43,6 +45,7 @@ def test_a_template_and_its_clone_look_the_same(
     target = ImportTarget(store, Objects(settings.s3), settings.s3)
     made = import_folder(Folder(template(name)), name, owner, target, lambda *_: None, chat=False)
     assert (made.steps, made.forms, made.missing) == (*TEMPLATES[name][1:], ())
+    before = listing(database, s3, bucket)
     clone_id = request_clone(database, made.funnel_id)
     workshop.clone()
     assert_sound(database, s3, clone_id, None)
@@ -55,6 +58,10 @@ def test_a_template_and_its_clone_look_the_same(
                 f"{base}/funnel/{clone_id}/step/{clone}",
             ]
             assert_alike(driver, urls, name)
+    begun = begin(store, str(clone_id), asked(settings.steps, settings.copy, force=False, keep_funnel=False))
+    assert isinstance(begun, Begun), begun
+    remove(store, Objects(settings.s3), settings.s3, begun)
+    assert listing(database, s3, bucket) == before, "it was undone"
 
 
 def assert_alike(driver: Chrome, urls: list[str], name: str) -> None:

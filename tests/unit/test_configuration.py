@@ -184,7 +184,7 @@ def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) ->
     made = load([], given=GIVEN).settings()
     assert (made.mongo.database, made.s3.region) == ("funnels", "us-east-1")
     assert (made.s3.endpoint_url, made.ray.address, made.ray.job_address) == (None, None, None)
-    assert {key: value or None for key, value in load([]).values["s3"].items()} == unset["s3"]
+    assert {key: None if value == "" else value for key, value in load([]).values["s3"].items()} == unset["s3"]
     monkeypatch.setenv("RAY_ADDRESS", "")
     assert load(["profile=cluster"]).ray().address == "auto"
 

@@ -51,7 +51,8 @@ def test_no_number_is_negative_or_without_end(key: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", sorted({*NUMBERS, "ray.num_cpus"} - {"ray.actor_cpus", "schedule.port", "gateway.port"})
+    "key",
+    sorted({*NUMBERS, "ray.num_cpus"} - {"ray.actor_cpus", "s3.min_storage_days", "schedule.port", "gateway.port"}),
 )
 def test_no_number_is_zero_where_nothing_would_be_done(key: str) -> None:
     assert refusal(lambda: changed(key, 0)).key == key

@@ -22,6 +22,8 @@ DOWN = {"pending": False, "in_progress": False}
         ({**DOWN, "clone": {"state": "cancelled"}}, "cancelled"),
         ({**DOWN, "clone": {"state": "failed"}, "original_funnel_deleted": True}, "failed"),
         ({**DOWN, "original_funnel_deleted": True}, "source_deleted"),
+        ({**DOWN, "clone": {"state": "undoing"}}, "undoing"),
+        ({"pending": True, "in_progress": True, "clone": {"state": "undoing"}}, "undoing"),
         (DOWN, "completed"),
         ({}, "completed"),
     ],

@@ -12,7 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
 from engine.core.model import Claim, DocId
-from engine.core.state import ENDED, State, WrongState, in_other_hands, state_of
+from engine.core.state import ENDED, State, WrongState, being_undone, in_other_hands, state_of
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, translated
 from engine.edges.mongo.ends import Event, active_users, tell
@@ -67,6 +67,8 @@ def _write(
     if before is None:
         return None
     state = state_of(before)
+    if state == "undoing":
+        return being_undone(funnel_id)
     if state in ENDED:
         return WrongState(funnel_id, state, f"clone {funnel_id} has ended already: it is {state}")
     if in_other_hands(before) and not before["stale"]:

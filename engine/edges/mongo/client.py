@@ -100,6 +100,11 @@ class Store:
         """Keys under which clones were asked for over HTTP, so that a repeat asks for no second one."""
         return self.db["clone_requests"]
 
+    @property
+    def tombstones(self) -> Collection[Document]:
+        """What undone clones had in S3, for `gc`: what a late copy brings back is nobody's."""
+        return self.db["clone_tombstones"]
+
     def transaction(self, body: Callable[[ClientSession], Result]) -> Result:
         """Run ``body`` in a majority transaction, again from its start on transient errors: it must be repeatable."""
         with self.client.start_session() as session:
@@ -228,10 +233,7 @@ def possible_ids(text: str) -> list[DocId]:
 
 
 def bounded(seconds: float) -> AbstractContextManager[None]:
-    """Within the block every command ends in time: a connection that hangs is an error like any other.
-
-    Past that: StoreUnavailable.
-    """
+    """Within the block every command ends in time, else with StoreUnavailable: a connection may hang."""
     return pymongo.timeout(seconds)
 
 

@@ -72,6 +72,8 @@ SHARED = (
     Index("funnel.step.components", "clone_funnel_components", (("funnel_id", 1),)),
     Index("sites_images", "clone_funnel_images", (("ref_id", 1), ("_id", 1))),
     Index("sites_images", "clone_one_image", (("ref_id", 1), ("source_key", 1)), _ours("source_key")),
+    # An undo's: whether a record of somebody else names the object, too.
+    Index("sites_images", "clone_image_key", (("key", 1),)),
     Index("forms", "clone_form_secret", (("form_secret_id", 1),)),
     Index(
         "forms",

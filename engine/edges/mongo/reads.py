@@ -23,7 +23,7 @@ LISTED = {
 
 _STEP_FIELDS = ("name", "pending", "in_progress", "original_step_id", "processed", "version", "clone", "updatedAt")
 
-ListedState = Literal["waiting", "cloning", Ended]
+ListedState = Literal["waiting", "cloning", Ended, "undoing"]
 STATES: tuple[ListedState, ...] = get_args(ListedState)
 
 _NOT_ASKED_AGAIN = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
@@ -32,14 +32,17 @@ _NOT_ASKED_AGAIN = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
 def in_state(*states: ListedState) -> Document:
     """Filter: clones in one of ``states``, of the ended ones only those that this engine ended; each by its index.
 
-    ``waiting``, which holds what is asked for and not begun, and ``cloning`` are asked alone.
+    ``waiting``, which holds what is asked for and not begun, ``cloning`` and ``undoing`` are asked alone.
     """
     if states == ("waiting",):
         return pipelines.waiting()
     if states == ("cloning",):
         # Every state by name, so that the index `clone_held`, which begins with it, can be used.
-        return {"in_progress": True, "clone.state": {"$in": [None, *STATES]}, **pipelines.A_CLONE}
+        others = [None, *(state for state in STATES if state != "undoing")]
+        return {"in_progress": True, "clone.state": {"$in": others}, **pipelines.A_CLONE}
     # Fields of the index `clone_ended` and no others: what is counted is not read.
+    if states == ("undoing",):
+        return {"clone.state": {"$in": ["undoing"]}, "clone.run": {"$gt": 0}}
     return {"clone.state": {"$in": list(states)}, "clone.run": {"$gt": 0}, **_NOT_ASKED_AGAIN}
 
 
@@ -91,13 +94,14 @@ def forms_of(store: Store, funnel_id: Any, limit: int) -> list[Document]:
 
 
 def list_clones(store: Store, limit: int) -> list[Document]:
-    """Clones in work first, then what waits, then the ones ended last; ``limit`` of each kind at most."""
+    """Clones in work or being undone first, then what waits, then those ended last; ``limit`` of each kind at most."""
     by_turn = [("clone.next_try_at", 1), ("_id", 1)]
     with translated("funnels"):
         in_work = list(store.funnels.find(in_state("cloning"), LISTED).sort("_id", 1).limit(limit))
+        undone = list(store.funnels.find(in_state("undoing"), LISTED).sort("_id", 1).limit(limit))
         asked = list(store.funnels.find(in_state("waiting"), LISTED).sort(by_turn).limit(limit))
         done = list(store.funnels.find(in_state(*ENDED), LISTED).sort("_id", -1).limit(limit))
-    return in_work + asked + done
+    return in_work + undone + asked + done
 
 
 def count_by_state(store: Store) -> dict[str, int]:

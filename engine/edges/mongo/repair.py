@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 
 from engine.core.errors import ClaimLost
 from engine.core.model import DocId
+from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, translated
 
 _AT_REST = {"pending": {"$ne": True}, "in_progress": {"$ne": True}}
@@ -132,10 +133,11 @@ def _standing(store: Store, page: PageChange, session: ClientSession) -> Outcome
 
 def _hold(store: Store, clone_id: DocId, session: ClientSession) -> None:
     """Make the funnel this transaction's own: a claim at the same time is a write conflict for one of the two."""
-    held = store.funnels.update_one({"_id": clone_id, **_AT_REST}, _set({}), session=session)
+    free = {"_id": clone_id, **_AT_REST, "clone.state": pipelines.NOT_UNDOING}
+    held = store.funnels.update_one(free, _set({}), session=session)
     if held.matched_count != 1:
         there = store.funnels.find_one({"_id": clone_id}, {"_id": 1}, session=session)
-        raise ClaimLost(f"funnel {clone_id} was asked for again" if there else f"funnel {clone_id} is gone")
+        raise ClaimLost(f"funnel {clone_id} was asked for again, or undone" if there else f"funnel {clone_id} is gone")
 
 
 def _insert_missing(collection: Collection[Document], documents: Sequence[Document], session: ClientSession) -> None:

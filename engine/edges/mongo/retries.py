@@ -15,7 +15,7 @@ from pymongo.client_session import ClientSession
 from engine.core.errors import ClaimLost
 from engine.core.model import Claim, DocId
 from engine.core.proof import edited_texts
-from engine.core.state import State, WrongState, state_of
+from engine.core.state import State, WrongState, being_undone, state_of
 from engine.edges import pipelines
 from engine.edges.mongo.client import Document, Store, translated
 from engine.edges.mongo.standing import a_part_is_not_done
@@ -84,6 +84,8 @@ def _write(
     if funnel is None:
         return None
     state = state_of(funnel)
+    if state == "undoing":
+        return being_undone(funnel_id)
     if state in ("asked", "waiting", "cloning"):
         what = {"asked": "asked for", "waiting": "asked for: it waits for its next try", "cloning": "in work"}[state]
         return WrongState(funnel_id, state, f"clone {funnel_id} is {what}; there is nothing to retry before it ends")

@@ -1,7 +1,7 @@
 """Errors of both S3 libraries as the engine's own: translated here and nowhere else."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -63,6 +63,13 @@ def translated(what: str) -> Iterator[None]:
         if answer is None:
             raise
         raise _engine_error(what, answer) from error
+
+
+def not_deleted(bucket: str, failed: Sequence[tuple[str, str]]) -> errors.CloneError:
+    """The error of a deletion of which some objects, (key, code) each, are left; passing only if all of them are."""
+    lasting = [(key, code) for key, code in failed if not s3_error_is_transient(None, code)]
+    key, code = (lasting or failed)[0]
+    return _engine_error(f"deletion of {len(failed)} objects in {bucket}, such as {key}", Answer(None, code))
 
 
 def answer_of(error: Exception) -> Answer | None:

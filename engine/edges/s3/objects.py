@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from engine import crash_points
+from engine.core.copying import is_plain_text
 from engine.core.errors import (
     AccessDenied,
     ConfigError,
@@ -14,8 +16,8 @@ from engine.core.errors import (
     PermanentError,
     ServiceUnreachable,
 )
-from engine.edges.s3.answers import Answer, answer_of, translated
-from engine.edges.s3.clients import endpoint_of, open_client
+from engine.edges.s3.answers import Answer, answer_of, not_deleted, translated
+from engine.edges.s3.clients import CONNECT_TIMEOUT_S, endpoint_of, open_client
 from engine.settings import S3Settings
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 CONNECTIONS = 16
 ATTEMPTS = 3
 TIMEOUT_S = 20
+DELETE_WITHIN_S = ATTEMPTS * (CONNECT_TIMEOUT_S + TIMEOUT_S) + 15.0
+"""A request to delete has come to an end by then, with all its tries and the waits between."""
 # DeleteObjects takes no more.
 _DELETED_AT_ONCE = 1000
 
@@ -116,19 +120,25 @@ class Objects:
         """Delete objects; one that is not there counts as deleted.
 
         Raises:
-            PermanentError: Some could not be deleted.
+            ObjectStoreUnavailable: Some could not be deleted now; the others are.
+            PermanentError: Some cannot be deleted; the others are.
         """
-        for first in range(0, len(keys), _DELETED_AT_ONCE):
-            some = keys[first : first + _DELETED_AT_ONCE]
+        plain = [key for key in keys if is_plain_text(key)]
+        for first in range(0, len(plain), _DELETED_AT_ONCE):
+            some = plain[first : first + _DELETED_AT_ONCE]
             with translated(f"deletion of {len(some)} objects in {bucket}"):
                 answer = self.client.delete_objects(
                     Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
+            crash_points.reached("objects.deleted", some[0])
             if failed := answer.get("Errors"):
-                one = failed[0]
-                raise PermanentError(
-                    f"{len(failed)} objects in {bucket} cannot be deleted, such as {one.get('Key')}: {one.get('Code')}"
-                )
+                raise not_deleted(bucket, [(str(one.get("Key")), str(one.get("Code", ""))) for one in failed])
+        for key in keys:
+            # In a list of keys, which is XML, it could not be written.
+            if not is_plain_text(key):
+                with translated(f"deletion of {bucket}/{key!r}"):
+                    self.client.delete_object(Bucket=bucket, Key=key)
+                crash_points.reached("objects.deleted", key)
 
     def check(self, bucket: str) -> None:
         """Whether ``bucket`` is there and allowed to these credentials, in one request.

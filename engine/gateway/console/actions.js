@@ -20,6 +20,9 @@ export const ACTIONS = {
 export function actionsFor(clone, session) {
   const told = toldState(clone);
   if (IN_HAND.includes(told)) return ["cancel"];
+  // Where whoever undid it has died, another yes goes on with it.
+  if (told === "undoing") return session?.undo ? ["undo"] : [];
+  if (told === "undone") return [];
   const names = told === "completed" ? [] : ["retry"];
   return session?.undo ? [...names, "undo"] : names;
 }
@@ -92,9 +95,11 @@ async function cancel(clone) {
 }
 
 async function undo(clone) {
+  const begun = toldState(clone) === "undoing";
   const done = await ask({
-    title: `Undo ${nameOf(clone)}?`,
+    title: begun ? `Go on to undo ${nameOf(clone)}?` : `Undo ${nameOf(clone)}?`,
     body: [
+      ...(begun ? ["Somebody began to undo this clone. If that was broken off, this goes on with what is left."] : []),
       `Removes all that the clone made, and nothing else: ${counted(clone.steps_total, "page")}, ${counted(clone.images_total, "image")}, its forms. The original stays as it is.`,
       "This cannot be taken back.",
     ],
@@ -105,7 +110,8 @@ async function undo(clone) {
   });
   if (!done) return;
   state.touched.delete(clone.funnel_id);
-  toast(`${nameOf(clone)} is undone: what it made is removed.`);
+  const last = done.state === "undoing" ? "is being undone: what it made is being removed" : "is undone: what it made is removed";
+  toast(`${nameOf(clone)} ${last}.`);
   go(listHash({}));
   await load();
 }

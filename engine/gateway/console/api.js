@@ -4,7 +4,7 @@ const KEPT_AS = "funnel-clone.operator-token";
 
 /*
  * An answer that says no. `detail` is a sentence for people; `forceHelps`: the same call with force would be obeyed;
- * `edited`: pages that it would overwrite.
+ * `edited`: pages that it would overwrite, parts that it would remove.
  */
 export class Problem extends Error {
   constructor(status, detail, { force_helps, edited } = {}) {

@@ -63,7 +63,7 @@ export function ask({ title, body, confirm, danger = false, fields = [], forced 
 }
 
 function sentences(reason) {
-  const pages = (reason.edited ?? []).map(({ name, step_id, reason: why }) => el("li", {}, el("strong", {}, name || step_id), `: ${why}`));
+  const pages = (reason.edited ?? []).map(({ name, step_id, id, reason: why }) => el("li", {}, el("strong", {}, name || step_id || id), `: ${why}`));
   return [el("p", {}, reason.detail ?? String(reason)), ...(pages.length ? [el("ul", {}, pages)] : [])];
 }
 

@@ -42,7 +42,9 @@ function whyNow(clone) {
   const told = toldState(clone);
   if (told === "waiting" && !clone.next_try_at) return "Asked for: the next pass takes it up.";
   if (told === "waiting") return `Waits for its next try at ${moment(clone.next_try_at)}${clone.reason ? `: ${clone.reason}` : "."}`;
+  if (told === "cancelled" && clone.errors.includes("undone")) return "What it made was removed, and the funnel kept. Retry clones it anew.";
   if (told === "cancelled") return "What was made until then stays. Retry goes on from there.";
+  if (told === "undoing") return "What it made is being removed. Nobody else can work on it.";
   return "";
 }
 

@@ -1,6 +1,6 @@
 /* How states, times, sizes and counts read. */
 
-export const STATES = ["waiting", "cloning", "completed", "failed", "cancelled", "source_deleted"];
+export const STATES = ["waiting", "cloning", "completed", "failed", "cancelled", "source_deleted", "undoing"];
 
 const LABELS = {
   waiting: "Waiting",
@@ -10,6 +10,8 @@ const LABELS = {
   failed: "Failed",
   cancelled: "Cancelled",
   source_deleted: "Original deleted",
+  undoing: "Being undone",
+  undone: "Undone",
 };
 
 /* The state for people: a clone of which a part could not be cloned is not simply completed. */
@@ -20,7 +22,7 @@ export function toldState(clone) {
 
 /* Why it ended, or what could not be cloned; that it was cancelled its state says already. */
 export function errorsOf(clone) {
-  return clone.state === "cancelled" ? clone.errors.filter((error) => error !== "cancelled") : clone.errors;
+  return clone.state === "cancelled" ? clone.errors.filter((error) => !["cancelled", "undone"].includes(error)) : clone.errors;
 }
 
 export function stateLabel(state) {

@@ -9,6 +9,7 @@ from engine.core.errors import PermanentError
 from engine.core.identity import text_of
 from engine.core.model import Claim, DocId, FunnelPlan, Identity
 from engine.core.references import ReferenceFinder
+from engine.core.state import state_of
 from engine.edges.mongo import repair_reads as edge
 from engine.edges.mongo import standing, structure
 from engine.edges.mongo.client import Store
@@ -111,6 +112,8 @@ def _original_of(store: Store, clone: Document) -> Document:
     for flag in ("pending", "in_progress"):
         if clone.get(flag) is True:
             raise PermanentError(f"clone {clone['_id']} is {flag}: it is cloned first, and can be repaired then")
+    if state_of(clone) == "undoing":
+        raise PermanentError(f"clone {clone['_id']} is being undone: there is nothing to repair")
     if clone["original_funnel_id"] == clone["_id"]:
         raise PermanentError(f"clone {clone['_id']} names itself as its original: there is nothing to mend it by")
     original = structure.read_funnel(store, clone["original_funnel_id"])
