@@ -38,7 +38,7 @@ class CopiedImages:
 
 
 def early_orders(plan: FunnelPlan) -> list[CopyOrder]:
-    """What may be copied as soon as the layout stands, before a page asks for it (ADR 13).
+    """What may be copied as soon as the layout stands, before a page asks for it (ADR 14).
 
     Of a clone whose pages are all to be done: else an image that no page is left to ask for may be one that failed for
     good. A batch is enough: of more images than that, pages keep the copiers busy.
