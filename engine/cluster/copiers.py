@@ -1,6 +1,5 @@
 """S3 copies in a pool of actors: a destination always goes to the same one, which copies it once (ADR 5)."""
 
-import asyncio
 import random
 from collections.abc import Sequence
 from time import monotonic, sleep
@@ -11,6 +10,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from engine import telemetry
 from engine.cluster.copy_measures import CopyMeasures
+from engine.cluster.copy_wait import all_done
 from engine.cluster.meter import ToMeter
 from engine.cluster.metrics import DATABASE
 from engine.cluster.tally import CopyCounts
@@ -61,22 +61,25 @@ class CopyActor:
         """As ``engine.flow.copier.Copier`` says."""
         self._calls += 1
         ends_at = monotonic() + deadline_s
-        copies = [asyncio.wrap_future(self._joining.submit(order, ends_at)) for order in orders]
-        if not copies:
-            return []
+        copies = [self._joining.submit(order, ends_at) for order in orders]
         self._measures.begin()
         self._measures.time(copies)
-        # `wait`, not `gather`: a batch that is cancelled must not cancel copies that others joined.
-        done, pending = await asyncio.wait(copies, timeout=deadline_s, return_when=asyncio.FIRST_EXCEPTION)
-        for copy in pending:
-            # Told to whoever orders it next: not an error that nobody saw.
-            copy.add_done_callback(lambda late: late.cancelled() or late.exception())
-        for failed in [copy for copy in done if copy.exception()]:
-            failed.result()
+        await all_done(copies, deadline_s)
+        # The one that raised may come after one that is still under way.
+        for copy in copies:
+            if copy.done():
+                copy.result()
         return [
             copy.result() if copy.done() else CopyOutcome(order.key, 0, LATE, transient=True)
             for order, copy in zip(orders, copies, strict=True)
         ]
+
+    async def begin(self, orders: Sequence[CopyOrder], deadline_s: float) -> None:
+        """Copy these when there is room that no page waits for; pages that order them later join what was begun."""
+        self._calls += 1
+        ends_at = monotonic() + deadline_s
+        self._measures.begin()
+        self._measures.time([self._joining.begin(order, ends_at) for order in orders])
 
     async def forget(self, scope: str) -> None:
         """Free the memory of a scope, which has ended: what of it waits is not copied. Safe to repeat."""
@@ -120,11 +123,14 @@ class ActorPoolCopier:
         late = {place: CopyOutcome(order.key, 0, "its copy actor is gone", transient=True) for place, order in left}
         return [outcomes[place] if place in outcomes else late[place] for place in range(len(orders))]
 
+    def begin(self, orders: Sequence[CopyOrder], deadline_s: float) -> None:
+        """Have these copied when there is room, and do not wait; what is lost with an actor, pages order anew."""
+        for actor, share in self._shares(list(enumerate(orders))).items():
+            self._actors[actor].begin.remote([order for _, order in share], deadline_s)
+
     def _send(self, placed: Sequence[Placed], ends_at: float, outcomes: dict[int, CopyOutcome]) -> list[Placed]:
         """One round; returns what was lost with an actor."""
-        shares: dict[int, list[Placed]] = {}
-        for place, order in placed:
-            shares.setdefault(actor_of(order.bucket, order.key, len(self._actors)), []).append((place, order))
+        shares = self._shares(placed)
         left_s = ends_at - monotonic()
         # All calls before the first wait: the actors work side by side.
         calls = [
@@ -139,6 +145,13 @@ class ActorPoolCopier:
             else:
                 outcomes.update(zip((place for place, _ in share), answers, strict=True))
         return lost
+
+    def _shares(self, placed: Sequence[Placed]) -> dict[int, list[Placed]]:
+        """By the actor that they go to."""
+        shares: dict[int, list[Placed]] = {}
+        for place, order in placed:
+            shares.setdefault(actor_of(order.bucket, order.key, len(self._actors)), []).append((place, order))
+        return shares
 
     @staticmethod
     def _answers(call: Any, share: Sequence[Placed], ends_at: float) -> list[CopyOutcome] | None:

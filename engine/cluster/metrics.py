@@ -87,7 +87,10 @@ STAGE_SECONDS = _metric(
     _SHORT_S,
 )
 COPY_SECONDS = _metric(
-    "histogram", "copy_seconds", "From a page's order to the copy that answers it, waiting included.", buckets=_SHORT_S
+    "histogram",
+    "copy_seconds",
+    "From an order, a layout's or a page's, to the copy that answers it, waiting included.",
+    buckets=_SHORT_S,
 )
 
 METRICS = {found.name: found for found in list(globals().values()) if isinstance(found, Metric)}

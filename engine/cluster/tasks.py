@@ -31,6 +31,7 @@ from engine.core.model import (
 from engine.core.policy import Decision, decide
 from engine.flow.complete import finish_funnel
 from engine.flow.context import FunnelContext
+from engine.flow.images import early_orders
 from engine.flow.layout import lay_out
 from engine.flow.step import clone_step
 from engine.settings import Settings
@@ -84,7 +85,7 @@ class LayoutSummary:
 
 
 def lay_out_funnel(shared: SharedRef, claim: Claim) -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
-    """Lay out one funnel."""
+    """Lay out one funnel, and have its first copies begun."""
 
     def work() -> tuple[LayoutSummary | TaskError, FunnelPlan | None]:
         pass_ = _shared(shared)
@@ -92,6 +93,8 @@ def lay_out_funnel(shared: SharedRef, claim: Claim) -> tuple[LayoutSummary | Tas
         if not isinstance(outcome, Laid):
             return LayoutSummary(outcome), None
         plan = outcome.plan
+        # The records stand: whatever becomes of this clone, they tell of each object that may come to be.
+        ActorPoolCopier(pass_.copy_actors).begin(early_orders(plan), pass_.settings.copy.deadline_seconds)
         return (
             LayoutSummary(
                 outcome=None,

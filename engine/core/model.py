@@ -148,6 +148,10 @@ class FunnelPlan:
         """Names this claim of this funnel: the key of every per-funnel memory."""
         return scope_of(self.claim)
 
+    def order(self, image: ImageWork) -> CopyOrder:
+        """The copy of one image; within the plan's scope it is made once, whoever asks (D9)."""
+        return CopyOrder(image.bucket, image.source_key, image.bucket, image.key, image.size_bytes, self.scope)
+
 
 @dataclass(frozen=True, slots=True)
 class Laid:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from engine.core.model import CopyOrder, Failure, FunnelPlan, Identity, ImageWork
+from engine.core.model import Failure, FunnelPlan, Identity, ImageWork
 from engine.core.references import ReferenceFinder
 from engine.edges.mongo.client import Store
 from engine.flow.copier import Copier
@@ -38,10 +38,6 @@ class FunnelContext:
             ids={Identity("id", old): new for old, new in plan.ids.items()},
             images=images,
         )
-
-    def order(self, image: ImageWork) -> CopyOrder:
-        """The copy of one image; within the plan's scope it is made once, whoever asks (D9)."""
-        return CopyOrder(image.bucket, image.source_key, image.bucket, image.key, image.size_bytes, self.plan.scope)
 
 
 @dataclass(frozen=True, slots=True)

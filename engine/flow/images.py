@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine import crash_points
 from engine.core.errors import ObjectStoreUnavailable
-from engine.core.model import CopyOutcome, DocId, Failure, Identity, ImageWork
+from engine.core.model import CopyOrder, CopyOutcome, DocId, Failure, FunnelPlan, Identity, ImageWork
 from engine.edges.mongo import pages
 from engine.flow.context import FunnelContext, Gathered
 from engine.flow.page import Page
@@ -35,6 +35,15 @@ class CopiedImages:
     def failures(self) -> tuple[Failure, ...]:
         """A sentence for each image that cannot be copied."""
         return tuple(Failure("image", image.source_key, reason) for image, reason in self.failed)
+
+
+def early_orders(plan: FunnelPlan) -> list[CopyOrder]:
+    """What may be copied as soon as the layout stands, before a page asks for it (ADR 14).
+
+    Of a clone whose pages are all to be done: else an image that no page is left to ask for may be one that failed for
+    good. A batch is enough: of more images than that, pages keep the copiers busy.
+    """
+    return [] if plan.steps_done else [plan.order(image) for image in plan.images[:BATCH] if not image.uploaded]
 
 
 def gather_images(page: Page, context: FunnelContext) -> tuple[Gathered, CopiedImages]:
@@ -84,7 +93,7 @@ def copy_objects(
     late: CopyOutcome | None = None
     for start in range(0, len(to_copy), BATCH):
         batch = to_copy[start : start + BATCH]
-        outcomes = context.copier.copy([context.order(image) for image in batch], context.copy_deadline_s)
+        outcomes = context.copier.copy([context.plan.order(image) for image in batch], context.copy_deadline_s)
         crash_points.reached("images.copied", batch[0].record_id)
         pairs = list(zip(batch, outcomes, strict=True))
         done += [(image, outcome.size_bytes) for image, outcome in pairs if outcome.failure is None]

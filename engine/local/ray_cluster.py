@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
     Raises:
         ServiceUnreachable: It cannot be started.
     """
-    with place_in(folder) as place, _environment(place.environment):
+    with place_in(folder) as place, _environment({**place.environment, **workers_kept(settings)}):
         import ray  # noqa: PLC0415 - takes a second, and reads the environment
 
         if ray.is_initialized():
@@ -81,6 +82,16 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def workers_kept(settings: RaySettings) -> Mapping[str, str]:
+    """What lets Ray keep as many idle workers as pages can be worked on at once.
+
+    It keeps one a CPU else, of which a page takes a part, and ends the others a second after they were last used: a
+    pass would start workers, a second of a CPU each, all the time.
+    """
+    cpus = settings.num_cpus or os.cpu_count() or 1
+    return {"RAY_num_workers_soft_limit": str(ceil(cpus / settings.task_cpus))}
 
 
 def _start(ray: Any, settings: RaySettings, folder: Path) -> None:

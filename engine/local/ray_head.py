@@ -15,7 +15,7 @@ from engine.core.errors import ServiceUnreachable
 from engine.local.failures import Guide
 from engine.local.launch import Command, Leashed
 from engine.local.ports import LOOPBACK, free_ports, listens
-from engine.local.ray_cluster import Place, place_in
+from engine.local.ray_cluster import Place, place_in, workers_kept
 from engine.settings import RaySettings
 
 GUIDE = Guide("ray", "install funnel-clone", "ray.address=…")
@@ -56,7 +56,7 @@ def embedded_ray_head(settings: RaySettings, folder: Path, environment: Mapping[
         ServiceUnreachable: It cannot be started.
     """
     with place_in(folder) as place:
-        known = {**environment, **_environment(place)}
+        known = {**environment, **_environment(place), **workers_kept(settings)}
         try:
             head = _start(settings, place, known)
         except ServiceUnreachable:

@@ -63,7 +63,8 @@ def test_b12_never_more_steps_than_the_limit_run_over_all_funnels(
     assert (report.state, report.figures["completed"], report.figures["failed"]) == ("done", 4, 0), report
     assert report.figures["steps"] == 16
     assert report.figures["images"] == report.figures["copies_issued"] == 20, "D9: each image once, whoever shows it"
-    assert 0 < report.figures["copy_calls"] <= 16 * settings.copy.actors, "one call a step and actor at most"
+    most_calls = (16 + 4) * settings.copy.actors
+    assert 0 < report.figures["copy_calls"] <= most_calls, "one call a step or layout and actor at most"
     limits = [report.figures[name] for name in ("copy_limit_lowest", "copy_limit_last", "copy_cuts")]
     assert limits == [settings.copy.concurrency, settings.copy.concurrency, 0]
     assert 1 < most_at_once(store) <= concurrency
@@ -223,6 +224,24 @@ def test_a_copy_past_its_deadline_fails_its_step_for_now(
     reason = (store.funnels.find_one({"_id": clone_id}) or {})["error"][0]
     assert "not copied before the deadline" in reason or "S3 does not answer" in reason
     assert store.images.count_documents({"ref_id": clone_id, "uploaded": True}) == 0
+
+
+def test_d9_all_images_of_a_clone_are_begun_before_its_first_page_is_done_and_none_is_copied_twice(
+    ray_cluster: Any, settings: Settings, store: Store, database: Any, s3: Any, build: Build, door: Door
+) -> None:
+    clone_id = request_clone(database, build(steps=8, images=9))
+    door.is_open.clear()
+    with ThreadPoolExecutor(1) as elsewhere:
+        running = elsewhere.submit(drain, behind(door, replace(settings, steps=replace(settings.steps, concurrency=1))))
+        try:
+            wait_for(lambda: door.under_way == 9)
+            done = store.steps.count_documents({"funnel_id": clone_id, "pending": False})
+            recorded = store.images.count_documents({"ref_id": clone_id, "uploaded": False})
+        finally:
+            door.is_open.set()
+        assert (running.result().figures["completed"], done, recorded) == (1, 0, 9)
+    assert_sound(database, s3, clone_id, None)
+    assert len(door.puts()) == len({seen.target for seen in door.puts()}) == 9
 
 
 def test_a_pass_tells_how_far_s3_slowed_its_copies(

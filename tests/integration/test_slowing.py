@@ -92,6 +92,52 @@ def test_d19_of_a_clone_that_has_ended_nothing_that_waits_is_copied(
     assert copier.submit(orders[-1], until()).result(DEADLINE_S).failure is None, "asked for anew"
 
 
+def put_keys(door: Door) -> list[str]:
+    return [seen.target.partition("?")[0].rpartition("/to/")[2] for seen in door.puts()]
+
+
+@pytest.fixture
+def one_at_once(behind_door: S3Settings, door: Door, orders: list[CopyOrder]) -> JoiningCopier:
+    """Its place is taken by the first order, until the door opens."""
+    copier = JoiningCopier(ObjectCopier(behind_door, CopySettings()), Limit.full(1))
+    door.is_open.clear()
+    copier.begin(orders[0], until())
+    wait_for(lambda: door.under_way == 1)
+    return copier
+
+
+def test_d9_what_a_page_waits_for_goes_before_what_was_begun_early_and_joins_it(
+    one_at_once: JoiningCopier, door: Door, orders: list[CopyOrder]
+) -> None:
+    early = [one_at_once.begin(order, until()) for order in orders[1:5]]
+    waited_for = [one_at_once.submit(orders[n], until()) for n in (9, 3, 0)]
+    door.is_open.set()
+    assert [copy.result(DEADLINE_S).failure for copy in (*early, *waited_for)] == [None] * 7
+    assert put_keys(door) == [f"{n}.png" for n in (0, 9, 3, 1, 2, 4)], "each once"
+
+
+def test_a_page_has_its_own_deadline_for_what_was_begun_before_it(
+    one_at_once: JoiningCopier, door: Door, orders: list[CopyOrder]
+) -> None:
+    early = [one_at_once.begin(order, monotonic()) for order in orders[1:3]]
+    wanted = one_at_once.submit(orders[1], until())
+    door.is_open.set()
+    assert wanted.result(DEADLINE_S).failure is None
+    assert early[1].result(DEADLINE_S).failure == turns.LATE
+    assert one_at_once.submit(orders[2], until()).result(DEADLINE_S).failure is None, "nobody waited: it is begun anew"
+
+
+def test_d19_of_a_clone_that_has_ended_nothing_is_begun_early(
+    one_at_once: JoiningCopier, door: Door, orders: list[CopyOrder]
+) -> None:
+    before = one_at_once.begin(orders[1], until())
+    one_at_once.forget("funnel:1")
+    after = one_at_once.begin(orders[2], until())
+    door.is_open.set()
+    assert [copy.result(DEADLINE_S).failure for copy in (before, after)] == [turns.NOT_WANTED] * 2
+    assert put_keys(door) == ["0.png"]
+
+
 def test_a_store_that_takes_four_at_once_is_soon_sent_four_at_once(
     behind_door: S3Settings, door: Door, orders: list[CopyOrder]
 ) -> None:

@@ -26,6 +26,7 @@ KUBERNETES = "1.34"
 
 # Beside what the settings name: Ray's own, and what the image says to Python.
 OF_OTHERS = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
+OF_OTHERS.add("RAY_num_workers_soft_limit")
 OF_OTHERS |= {"HOME", "PATH"}
 
 # Of kinds that come with an operator Kubernetes has no schema. Of KubeRay's none is to be had from a package: these are

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.core.backpressure import Limit
 from engine.core.model import CopyOrder, CopyOutcome
 from engine.edges.s3.copier import ObjectCopier
-from engine.edges.s3.turns import Turns
+from engine.edges.s3.turns import Copy, Turns
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,7 +32,7 @@ class JoiningCopier:
         self._turns = Turns(copier, limit)
         self._scopes_kept = scopes_kept
         self._lock = Lock()
-        self._scopes: OrderedDict[str, dict[Destination, Future[CopyOutcome]]] = OrderedDict()
+        self._scopes: OrderedDict[str, dict[Destination, Copy]] = OrderedDict()
 
     def submit(self, order: CopyOrder, ends_at: float) -> "Future[CopyOutcome]":
         """The copy of ``order``: a new one, one under way, or one done. It cannot be cancelled: others may wait for it.
@@ -44,16 +44,29 @@ class JoiningCopier:
         Returns:
             Resolves to the outcome, or raises AccessDenied or BucketMissing.
         """
-        destination = (order.bucket, order.key)
         with self._lock:
-            known = self._scopes.setdefault(order.scope, {})
-            self._scopes.move_to_end(order.scope)
-            while len(self._scopes) > self._scopes_kept:
-                self._scopes.popitem(last=False)
+            known, destination = self._known(order.scope), (order.bucket, order.key)
             copy = known.get(destination)
-            if copy is None or _came_to_nothing(copy):
+            if copy is None or _came_to_nothing(copy.outcome):
                 copy = known[destination] = self._turns.submit(order, ends_at)
-            return copy
+            else:
+                self._turns.want(copy, ends_at)
+            return copy.outcome
+
+    def begin(self, order: CopyOrder, ends_at: float) -> "Future[CopyOutcome]":
+        """Copy ``order`` when there is room that nobody waits for; who submits it later joins it. Safe to repeat."""
+        with self._lock:
+            known, destination = self._known(order.scope), (order.bucket, order.key)
+            if destination not in known:
+                known[destination] = self._turns.submit(order, ends_at, early=True)
+            return known[destination].outcome
+
+    def _known(self, scope: str) -> dict[Destination, Copy]:
+        known = self._scopes.setdefault(scope, {})
+        self._scopes.move_to_end(scope)
+        while len(self._scopes) > self._scopes_kept:
+            self._scopes.popitem(last=False)
+        return known
 
     def forget(self, scope: str) -> None:
         """Free the memory of a scope that has ended. Safe to repeat; a try in flight goes on, none begins any more."""

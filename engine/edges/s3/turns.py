@@ -1,4 +1,7 @@
-"""Tries of many copies, in turns: as many at once as the store takes, first tries and further ones in one queue."""
+"""Tries of many copies, in turns: as many at once as the store takes, first tries and further ones in one queue.
+
+What nobody waits for yet stands in a queue of its own, for places that the other one leaves.
+"""
 
 import random
 from collections import OrderedDict, deque
@@ -35,13 +38,16 @@ def _never_cancelled() -> "Future[CopyOutcome]":
 
 
 @dataclass(slots=True, eq=False)
-class _Copy:
-    """An order, until it is done."""
+class Copy:
+    """An order, until it is done; who ordered it reads ``outcome`` alone."""
 
     order: CopyOrder
     ends_at: float
+    early: bool = False
+    """Nobody waits for it yet."""
     outcome: "Future[CopyOutcome]" = field(default_factory=_never_cancelled)
     tries: int = 0
+    in_line: bool = False
 
 
 class Turns:
@@ -57,9 +63,10 @@ class Turns:
         self._limit = limit
         self._threads = ThreadPoolExecutor(limit.most, "copy")
         self._lock = Lock()
-        self._ready: deque[_Copy] = deque()
+        self._ready: deque[Copy] = deque()
+        self._early: deque[Copy] = deque()
         self._in_flight = 0
-        self._backoff: Backoff[_Copy] = Backoff(self._line_up)
+        self._backoff: Backoff[Copy] = Backoff(self._line_up)
         self._told_at = float("-inf")
         self._given_up: OrderedDict[str, None] = OrderedDict()
 
@@ -68,18 +75,33 @@ class Turns:
         """As it is now."""
         return self._limit
 
-    def submit(self, order: CopyOrder, ends_at: float) -> "Future[CopyOutcome]":
+    def submit(self, order: CopyOrder, ends_at: float, *, early: bool = False) -> Copy:
         """Copy ``order``, in as many tries as it takes; none begins after ``ends_at``, on the monotonic clock.
 
+        Args:
+            order: What to copy.
+            ends_at: Until when.
+            early: Nobody waits for it: whatever somebody waits for goes first. Of a scope that was given up, nothing.
+
         Returns:
-            Resolves to the outcome, or raises AccessDenied or BucketMissing. It cannot be cancelled: others may wait
-            for it.
+            Its outcome resolves, or raises AccessDenied or BucketMissing. It cannot be cancelled: others may wait for
+            it.
         """
-        copy = _Copy(order, ends_at)
-        with self._lock:
-            self._given_up.pop(order.scope, None)
+        copy = Copy(order, ends_at, early)
+        if not early:
+            with self._lock:
+                self._given_up.pop(order.scope, None)
         self._line_up(copy)
-        return copy.outcome
+        return copy
+
+    def want(self, copy: Copy, ends_at: float) -> None:
+        """Somebody waits for ``copy`` now: it is early no more, and not late before ``ends_at``. Safe to repeat."""
+        with self._lock:
+            copy.ends_at = max(copy.ends_at, ends_at)
+            if copy.early and copy.in_line:
+                # Where it stood it is passed by: a search of that queue for each image of a page would be too slow.
+                self._ready.append(copy)
+            copy.early = False
 
     def give_up(self, scope: str) -> None:
         """Begin no further try of a copy of ``scope``, until one is submitted again. Safe to repeat."""
@@ -88,9 +110,10 @@ class Turns:
             if len(self._given_up) > GIVEN_UP_KEPT:
                 self._given_up.popitem(last=False)
 
-    def _line_up(self, copy: _Copy) -> None:
+    def _line_up(self, copy: Copy) -> None:
         with self._lock:
-            self._ready.append(copy)
+            (self._early if copy.early else self._ready).append(copy)
+            copy.in_line = True
             place = self._in_flight < self._limit.allowed
             self._in_flight += place
         if place:
@@ -105,20 +128,29 @@ class Turns:
         while (copy := self._next()) is not None:
             self._try(copy)
 
-    def _next(self) -> _Copy | None:
+    def _next(self) -> Copy | None:
         """What the place is for; None: it is given back."""
         with self._lock:
-            if not self._ready or self._in_flight > self._limit.allowed:
+            copy = self._first() if self._in_flight <= self._limit.allowed else None
+            if copy is None:
                 self._in_flight -= 1
                 return None
-            copy = self._ready.popleft()
-            one_more = bool(self._ready) and self._in_flight < self._limit.allowed
+            one_more = bool(self._ready or self._early) and self._in_flight < self._limit.allowed
             self._in_flight += one_more
         if one_more:
             self._start()
         return copy
 
-    def _try(self, copy: _Copy) -> None:
+    def _first(self) -> Copy | None:
+        """Take what is first in line; the lock is held."""
+        while line := self._ready or self._early:
+            copy = line.popleft()
+            if line is self._ready or copy.early:
+                copy.in_line = False
+                return copy
+        return None
+
+    def _try(self, copy: Copy) -> None:
         sent_at = monotonic()
         with self._lock:
             given_up = copy.order.scope in self._given_up
@@ -137,7 +169,7 @@ class Turns:
             self._answered(sent_at)
             copy.outcome.set_result(outcome)
 
-    def _again(self, copy: _Copy, error: TransientError) -> None:
+    def _again(self, copy: Copy, error: TransientError) -> None:
         copy.tries += 1
         due_at = monotonic() + backoff_s(copy.tries, BACKOFF_S, BACKOFF_LIMIT_S, random.random())  # noqa: S311 - no secret
         if due_at < copy.ends_at:
