@@ -22,8 +22,8 @@ def real_pages() -> dict[str, str]:
     folders = [template(name) for name in TEMPLATES]
     paths = sorted(path for folder in folders for path in folder.rglob("*.html"))
     installed = Path(sysconfig.get_path("purelib"))
-    packages = [installed / name for name in _PACKAGES]
-    paths += sorted(path for ending in ("html", "html.j2") for folder in packages for path in folder.rglob(f"*.{ending}"))
+    held = [path for name in _PACKAGES for path in (installed / name).rglob("*.html*")]
+    paths += sorted(path for path in held if path.name.endswith((".html", ".html.j2")))
     pages = {
         "/".join(path.parts[-4:]): path.read_bytes().decode() for path in paths if path.stat().st_size >= _SMALLEST_PAGE
     }

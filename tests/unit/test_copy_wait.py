@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from contextvars import Context
+from typing import TypeVarTuple
 
 import pytest
 
@@ -12,15 +13,19 @@ from engine.cluster.copy_wait import all_done
 COPIES = 40
 FOR_EVER_S = 60.0
 
+Arguments = TypeVarTuple("Arguments")
+
 
 class CountingLoop(asyncio.SelectorEventLoop):
     """Counts how often threads wake it."""
 
     wakes = 0
 
-    def call_soon_threadsafe(self, callback: Any, *arguments: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
         self.wakes += 1
-        return super().call_soon_threadsafe(callback, *arguments, context=context)
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
 
 def wakes_of(
