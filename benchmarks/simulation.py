@@ -1,11 +1,12 @@
 """A pass as a simulation: who waits for what, with costs that were measured.
 
-Pages go through the window, each does its reading, orders its copies, and does its writing; copies go through the copy
-actors, each of which has so many in flight. Processors, window, actors and the driver are the resources that anything
-can wait for; what only takes time (a store's distance) holds none of them but its place in an actor.
+Pages go through the window, each does its reading, waits for its copies, and does its writing; copies go through the
+copy actors, each of which has so many in flight. They begin with the clone's layout, behind those that a page waits for
+(ADR 14). Processors, window, actors and the driver are the resources that anything can wait for; what only takes time
+(a store's distance) holds none of them but its place in an actor.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +61,19 @@ class Load:
     images: int = 35
 
 
+_WAITED_FOR, _EARLY = 0, 1
+"""The lower goes first."""
+
+
+class _Copy:
+    """One image of one clone: copied once, by whichever order comes to its turn first."""
+
+    def __init__(self, time: simpy.Environment, actor: simpy.PriorityResource) -> None:
+        self.actor = actor
+        self.begun = False
+        self.done = simpy.Event(time)
+
+
 class _Pass:
     """One run of the simulation."""
 
@@ -69,9 +83,8 @@ class _Pass:
         self._processors = simpy.Resource(self.time, site.processors)
         self._window = simpy.Resource(self.time, min(site.window, site.room))
         self._driver = simpy.Resource(self.time, 1)
-        self._actors = [simpy.Resource(self.time, site.in_flight) for _ in range(site.actors)]
+        self._actors = [simpy.PriorityResource(self.time, site.in_flight) for _ in range(site.actors)]
         self._layouts = simpy.Resource(self.time, 3)
-        self._ordered = 0
         self.done = 0
 
     def funnel(self) -> Process:
@@ -79,27 +92,35 @@ class _Pass:
         with self._layouts.request() as turn:
             yield turn
             yield from self._task(costs.funnel / 2, costs.trips_a_funnel / 2)
+        copies = [_Copy(self.time, self._actors[at % len(self._actors)]) for at in range(load.images)]
+        for copy in copies:
+            self.time.process(self._copied(copy, _EARLY))
         # Shared as evenly as pages share their images.
-        shares = [load.images // load.steps + (at < load.images % load.steps) for at in range(load.steps)]
-        yield self.time.all_of([self.time.process(self._step(images)) for images in shares])
+        shares = [copies[at :: load.steps] for at in range(load.steps)]
+        yield self.time.all_of([self.time.process(self._step(share)) for share in shares])
         yield from self._task(costs.funnel / 2, costs.trips_a_funnel / 2)
         self.done += 1
 
-    def _step(self, images: int) -> Process:
+    def _step(self, copies: Sequence[_Copy]) -> Process:
         costs = self._costs
         with self._window.request() as place:
             yield place
             yield from self._task(costs.step / 2, costs.trips_a_step / 2)
-            yield self.time.all_of([self.time.process(self._copy()) for _ in range(images)])
+            for copy in copies:
+                self.time.process(self._copied(copy, _WAITED_FOR))
+            yield self.time.all_of([copy.done for copy in copies])
             yield self.time.timeout(costs.mongo_s * costs.trips_a_step / 2)
             yield from self._computed(costs.step / 2)
 
-    def _copy(self) -> Process:
-        self._ordered += 1
-        with self._actors[self._ordered % len(self._actors)].request() as place:
+    def _copied(self, copy: _Copy, priority: int) -> Process:
+        with copy.actor.request(priority) as place:
             yield place
+            if copy.begun:
+                return
+            copy.begun = True
             yield self.time.timeout(self._costs.s3_s)
             yield from self._computed(self._costs.copy)
+        copy.done.succeed()
 
     def _task(self, computed: float, trips: float) -> Process:
         with self._driver.request() as turn:
