@@ -35,7 +35,8 @@ Document = dict[str, Any]
 Result = TypeVar("Result")
 
 SELECTION_TIMEOUT_MS = 10_000
-_END_TIMEOUT_S = 1.0
+# A server that says that it goes is looked for anew: within a second or two where it stays.
+_END_TIMEOUT_S = 5.0
 MOST_DOCUMENT_BYTES = 16 * 1024**2
 """Of a document as BSON, and of one batch of a cursor: what MongoDB stores, and sends."""
 _BSON_OBJECT_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
@@ -112,11 +113,11 @@ class Store:
                 return session.with_transaction(
                     body, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
                 )
-            except (PyMongoError, errors.StoreUnavailable) as error:
-                if getattr(error, "timeout", True):
-                    # Without a context, and so without the deadline that has passed: that kept the abort from being
-                    # sent, and the server would hold what was written for a minute, against our own next try, too.
-                    Context().run(self._end_on_server, session)
+            except (PyMongoError, errors.StoreUnavailable):
+                # A deadline that has passed keeps the abort from being sent, and none is sent after a refused commit:
+                # the server would hold what was written for a minute, against our own next try, too. Without a
+                # context, and so without that deadline.
+                Context().run(self._end_on_server, session)
                 raise
 
     def _end_on_server(self, session: ClientSession) -> None:
