@@ -99,3 +99,28 @@ def test_a_spelling_says_its_name(row: str) -> None:
 def test_the_page_lists_the_rows_that_are_tested_and_no_other() -> None:
     listed = re.findall(r"^\| `([^`]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert listed == [*ROWS, "css: the name of an id or class"]
+
+
+@pytest.mark.parametrize(
+    ("key", "spelled"),
+    [
+        ("&co/team photo.png", "&amp;co/team photo.png"),
+        ("&co/team photo.png", "\\u0026amp;co\\/team%20photo.png"),
+        ("&co/team photo.png", "&#38;co/team photo.png"),
+        ("%co/team photo.png", "%25co/team%20photo.png"),
+        ("%co/team photo.png", "&#37;25co/team photo.png"),
+        ("+co/team photo.png", "%2Bco/team+photo.png"),
+    ],
+)
+def test_d18_a_key_may_begin_with_what_begins_an_escape(key: str, spelled: str) -> None:
+    assert moved(f'<img src="/{spelled}">', "image", key, NEW_DEEP_KEY).count("11c1d111") == 1
+
+
+@pytest.mark.parametrize(
+    "space", ["%&#50;0", "%%320", "%\\u0032\\u0030", "%\\u0026#50;0", "\\u0025\\u0026#50;0", "\\\\u0025\\\\u0026#50;0"]
+)
+def test_d18_the_digits_of_an_escape_may_be_escaped_themselves(space: str) -> None:
+    key, new = f"{FORM}/a b.png", f"{NEW_FORM}/a b.png"
+    old = f"/{FORM}/a{space}b.png?w=1"
+    assert moved(old, "image", key, new).replace(NEW_FORM, FORM) == old
+    assert FORM not in moved(old, "image", key, new)
