@@ -193,6 +193,9 @@ def test_what_a_dead_gateway_missed_is_caught_up(
         driver.get("about:blank")
 
 
+COUNTED = [["All", "6"], ["Waiting", "1"], ["Cloning", "1"]]
+
+
 def test_what_docs_show(
     page: ConsolePage, samples: list[Sample], workshop: Workshop, database: Any, s3: Any, bucket: str
 ) -> None:
@@ -216,6 +219,7 @@ def test_what_docs_show(
     page.reads(f"2 of {first.pages} steps")
     page.shows("Webinar, autumn edition", "Completed with errors")
     page.shows("Book launch", "Waiting")
+    page.wait(lambda: [tab.text.split() for tab in page.all(".tab")][:3] == COUNTED, "the tabs' counts")
     page.dismiss_toasts()
     keep_looks(page, "list")
     page.open("#/clones", token=OPERATOR)
