@@ -107,7 +107,8 @@ class _Pass:
             yield place
             yield from self._task(costs.step / 2, costs.trips_a_step / 2)
             for copy in copies:
-                self.time.process(self._copied(copy, _WAITED_FOR))
+                if not copy.begun:
+                    self.time.process(self._copied(copy, _WAITED_FOR))
             yield self.time.all_of([copy.done for copy in copies])
             yield self.time.timeout(costs.mongo_s * costs.trips_a_step / 2)
             yield from self._computed(costs.step / 2)

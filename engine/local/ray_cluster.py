@@ -31,6 +31,7 @@ INSTEAD = "ray.address=…"
 REAPER = Path(__file__).with_name("reaper.py")
 SESSIONS_KEPT = 5
 TOO_SLOW = "timed out during startup"
+WORKERS_KEPT = "RAY_num_workers_soft_limit"
 """Ray waits 30 s for its own processes, whatever it is told: on a busy machine they need a second try."""
 CHECKOUT = Path(__file__).parents[2]
 """The folder that ``engine`` lies in: workers import it from there, installed or not."""
@@ -85,13 +86,13 @@ def embedded_ray(settings: RaySettings, folder: Path) -> Iterator[None]:
 
 
 def workers_kept(settings: RaySettings) -> Mapping[str, str]:
-    """What lets Ray keep as many idle workers as pages can be worked on at once.
+    """What lets Ray keep as many idle workers as pages can be worked on at once; another number given wins.
 
     It keeps one a CPU else, of which a page takes a part, and ends the others a second after they were last used: a
     pass would start workers, a second of a CPU each, all the time.
     """
     cpus = settings.num_cpus or os.cpu_count() or 1
-    return {"RAY_num_workers_soft_limit": str(ceil(cpus / settings.task_cpus))}
+    return {WORKERS_KEPT: os.environ.get(WORKERS_KEPT) or str(ceil(cpus / settings.task_cpus))}
 
 
 def _start(ray: Any, settings: RaySettings, folder: Path) -> None:

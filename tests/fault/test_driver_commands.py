@@ -34,7 +34,7 @@ from engine.telemetry import Event
 from engine.upkeep.invariants import snapshot
 from tests.fault.audit import Audit, audit
 from tests.fault.mongo_door import MongoDoor, mongo_door
-from tests.fault.mongo_faults import DENIED, TRANSIENT, Fault, no_fault_left, striker
+from tests.fault.mongo_faults import DENIED, REFUSED, TRANSIENT, Fault, no_fault_left, striker
 from tests.fault.mongo_wire import Point, Wire, watched_store
 from tests.fault.outcomes import Outcomes
 from tests.faulty_door import Door
@@ -96,6 +96,7 @@ POINTS = (
 )
 # Longer than the driver waits for one command of the heartbeat, or of an end.
 TOO_SLOW = Fault("held for longer than the driver's patience", {"blockConnection": True, "blockTimeMS": 1_800})
+GOING = Fault("about to go, whenever it is asked", {"errorCode": 11600}, times=1_000)
 FAULTS = (*(fault for fault in TRANSIENT if fault.times == 2 or fault.loses_answer), TOO_SLOW, DENIED)
 
 
@@ -314,13 +315,23 @@ def test_a_pass_that_is_not_measured_asks_for_no_meter(
     assert Event.NOTHING_TO_DO in events
 
 
-@pytest.mark.parametrize("held", [Point("update", "forms", 1), Point("commitTransaction", "", 1)], ids=str)
-def test_d15_a_transaction_that_outlasted_its_time_keeps_nobody_from_what_it_wrote(
+@pytest.mark.parametrize(
+    ("held", "fault"),
+    [
+        (Point("update", "forms", 1), TOO_SLOW),
+        (Point("commitTransaction", "", 1), TOO_SLOW),
+        (Point("update", "forms", 1), GOING),
+        (Point("commitTransaction", "", 1), REFUSED),
+    ],
+    ids=str,
+)
+def test_d15_a_transaction_that_failed_keeps_nobody_from_what_it_wrote(
     settings: Settings,
     store: Store,
     mongo_passage: MongoDoor,
     mongo_client: MongoClient[dict[str, Any]],
     held: Point,
+    fault: Fault,
 ) -> None:
     store.funnels.insert_one({"_id": 1, "n": 0})
 
@@ -329,7 +340,7 @@ def test_d15_a_transaction_that_outlasted_its_time_keeps_nobody_from_what_it_wro
         struck.forms.update_one({"_id": 1}, {"$set": {"n": 1}}, upsert=True, session=session)
 
     wire = Wire()
-    wire.at(held, striker(TOO_SLOW, wire, mongo_client, mongo_passage))
+    wire.at(held, striker(fault, wire, mongo_client, mongo_passage))
     with watched_store(MongoSettings(mongo_passage.uri, settings.mongo.database), wire) as struck:
         with no_fault_left(mongo_client), pytest.raises(PyMongoError), bounded(0.6):
             struck.transaction(write_both)
